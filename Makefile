@@ -1,0 +1,70 @@
+# Every target sets up what it needs inside this folder; `make` alone lists them.
+
+PYTHON ?=
+VENV := .venv
+RUN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# For the browser tests. Only `make tools` installs Debian packages, and only for root.
+DEBIAN_PACKAGES := chromium
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check tools lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## watch a simulated city being supervised live
+	$(RUN)/monitor demo
+
+test: check ## run every check and every test
+	$(RUN)/python -m pytest
+
+check: $(INSTALLED) ## lint, format, types and layering, in under a minute
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports --no-logo
+
+tools: ## install the Debian packages the browser tests use (as root)
+	@missing=; for package in $(DEBIAN_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
+	    || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then echo "Already installed: $(DEBIAN_PACKAGES)"; exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo "make tools needs Debian or Ubuntu (apt-get). Install by other means:$$missing" >&2; exit 1; fi; \
+	if [ "$$(id -u)" -ne 0 ]; then \
+	  echo "make tools installs system packages and must be run by root. Missing:$$missing" >&2; exit 1; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -q && apt-get install -q -y --no-install-recommends $$missing
+
+lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)
+	CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --extra dev --generate-hashes \
+	  --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and everything the tools left behind
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp makes a second run instant; it is written last, so an interrupted set-up is done again.
+$(INSTALLED): pyproject.toml requirements.lock
+	@if [ ! -x $(RUN)/python ] || ! $(RUN)/python -m pip --version >/dev/null 2>&1; then \
+	  for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3); do \
+	    "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	      && { found=$$python; break; }; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "No Python 3.11 or newer with its venv module was found." >&2; \
+	    echo "On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; \
+	    echo "Elsewhere: install Python 3.11, or name one: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Setting up $(VENV) with $$($$found --version)"; \
+	  "$$found" -m venv --clear $(VENV); \
+	fi
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
