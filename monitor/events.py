@@ -1,0 +1,311 @@
+"""Events: what a source system says happened to a case, decoded, checked and put in order.
+
+One JSON object is one event. `decode` turns bytes into an `Event` or raises one `EventError` that names the
+field, the reason and the remedy. Identity is `(case, source, id)`; events are a set, ordered by `Event.order`.
+Design section 5.
+"""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from monitor.language import Lang, text
+
+EVENT_BYTES_MAX: Final = 65_536
+"""A real event is under 2 kB; what is larger is a mistake or an attack, and is refused before it is parsed."""
+
+TIME_MIN: Final = datetime(1990, 1, 1, tzinfo=UTC)
+TIME_MAX: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""The years a calendar can be had for. A time outside is a defect of the source, never a real step."""
+
+CONSOLE: Final = "console"
+"""The source of inspectors' verdicts (`card_*`); it never holds back the moment up to which we may judge."""
+
+
+class EventType(StrEnum):
+    """What can happen to a case; the order of the members is the order of events of one instant."""
+
+    CONSULT = "consult"
+    REPLY = "reply"
+    APPLY = "apply"
+    RECEIVED = "received"
+    SUPPLEMENT_NOTICE = "supplement_notice"
+    SUPPLEMENT_RECEIVED = "supplement_received"
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    DEFERRED_RECEIVED = "deferred_received"
+    TRANSFER = "transfer"
+    SITE_CHECK = "site_check"
+    HEARING = "hearing"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    EXTEND = "extend"
+    APPROVE = "approve"
+    FEE = "fee"
+    FINISH = "finish"
+    FORWARD = "forward"
+    WITHDRAW = "withdraw"
+    VOID = "void"
+    READY = "ready"
+    ISSUE = "issue"
+    ARCHIVE = "archive"
+    RATING = "rating"
+    TICKET = "ticket"
+    COMPLAINT_FILED = "complaint_filed"
+    COMPLAINT_ACCEPTED = "complaint_accepted"
+    COMPLAINT_CLOSED = "complaint_closed"
+    REQUEST_FILED = "request_filed"
+    REQUEST_CLOSED = "request_closed"
+    CARD_UPHELD = "card_upheld"
+    CARD_CANCELLED = "card_cancelled"
+    CARD_CONFIRMED = "card_confirmed"
+    RETRACT = "retract"
+    HEARTBEAT = "heartbeat"
+
+
+RANK: Final = {kind: rank for rank, kind in enumerate(EventType)}
+
+STEPS: Final = (
+    EventType.CONSULT,
+    EventType.APPLY,
+    EventType.ACCEPT,
+    EventType.TRANSFER,
+    EventType.APPROVE,
+    EventType.FINISH,
+    EventType.ISSUE,
+    EventType.ARCHIVE,
+)
+"""The eight steps of a case (咨询 申请 受理 转办 审批 办结 出件 归档)."""
+
+Channel = Literal["window", "online", "hotline", "mobile", "express", "other"]
+Outcome = Literal["granted", "refused", "returned", "lapsed", "done"]
+Procedure = Literal[
+    "hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal", "expert_review"
+]
+"""The closed list of eight whose time does not count (Administrative Licensing Law art. 45)."""
+
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Citation = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
+
+
+class Due(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A due instant set by the source system itself, compared as an instant and not shifted by pauses."""
+
+    promised: Instant
+
+
+class EventData(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What an event says beyond who, where and when; each field belongs to the types named behind it."""
+
+    outcome: Outcome | None = None  # approve, finish
+    reason_code: Code | None = None  # refuse, finish, void, withdraw, suspend, extend
+    reason_hash: Code | None = None  # the same: a keyed hash of the free text, made at the source
+    voucher: Code | None = None  # accept, refuse: number of the dated, sealed voucher (art. 32)
+    procedure: Code | None = None  # suspend: one of the eight of art. 45, else the suspension is not valid
+    legal_basis: Citation | None = None  # suspend, extend, refuse
+    planned_days: Days | None = None  # suspend: working days told to the applicant
+    told_at: Instant | None = None  # suspend, extend: when the applicant was told in writing
+    approver: Code | None = None  # suspend, extend
+    approver_role: Code | None = None  # extend: organ_head or government_head (art. 42)
+    days: Days | None = None  # extend: working days added
+    to: tuple[Code, ...] | None = None  # transfer: departments that receive a leg of a joint case
+    materials: tuple[Code, ...] | None = None  # supplement_notice: codes of what is missing
+    officers: tuple[Code, ...] | None = None  # site_check, hearing
+    remedies_told: bool | None = None  # refuse, finish refused
+    amount: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None = None  # fee, in yuan
+    rating: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None  # rating: 1 very good … 5 very bad
+    due: Due | None = None  # any event of a case: the due instant its source has set
+    target: Identity | None = None  # retract: id of the event of the same source and case that is taken back
+    complete_until: Instant | None = None  # heartbeat: everything up to here has been sent
+    finding: Code | None = None  # card_*: the finding decided on
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One step, procedural act or heartbeat, as its source system tells it. Times are held in UTC."""
+
+    id: Identity
+    source: Code
+    type: EventType
+    time: Instant
+    case: Identity | None = None
+    recorded: Instant | None = None
+    region: Code | None = None
+    item: Code | None = None
+    department: Code | None = None
+    window: Code | None = None
+    operator: Code | None = None
+    operator_role: Code | None = None
+    channel: Channel | None = None
+    direct_line: Code | None = None
+    applicant: Code | None = None
+    data: EventData = EventData()
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Name the event within its case: `(source, id)`."""
+        return (self.source, self.id)
+
+    @property
+    def order(self) -> tuple[datetime, int, str, str]:
+        """Sort key within a case: `(time, type rank, source, id)`."""
+        return (self.time, RANK[self.type], self.source, self.id)
+
+
+class EventError(ValueError):
+    """An event that cannot be taken: `code` of the reason, `field` it stands in, `detail` of what was found."""
+
+    def __init__(self, code: str, field: str, detail: str = "") -> None:
+        self.code, self.field, self.detail = code, field, detail
+        super().__init__(self.describe("en"))
+
+    def reason(self, lang: Lang) -> str:
+        """Say what was wrong."""
+        return text(f"reject.{self.code}.reason", lang, field=self.field, detail=self.detail)
+
+    def remedy(self, lang: Lang) -> str:
+        """Say what to do about it."""
+        return text(f"reject.{self.code}.remedy", lang, field=self.field, detail=self.detail)
+
+    def describe(self, lang: Lang) -> str:
+        """Say field, reason and remedy in one line."""
+        return f"{self.field}: {self.reason(lang)} {self.remedy(lang)}"
+
+
+_decoder = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder(order="deterministic")
+_AT_FIELD = re.compile(r" - at `\$\.?([^`]*)`$")
+_QUOTED = re.compile(r"`([^`]*)`")
+
+
+def decode(raw: bytes) -> Event:
+    """Decode and check one event from JSON, plain or in a CloudEvents 1.0 structured envelope.
+
+    Raises EventError naming field, reason and remedy.
+    """
+    if len(raw) > EVENT_BYTES_MAX:
+        raise EventError("too_large", "event", f"{len(raw)} > {EVENT_BYTES_MAX} bytes")
+    if b'"specversion"' in raw:
+        raw = _unwrap(raw)
+    try:
+        event = _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EventError("malformed", "event", str(error)) from None
+    except RecursionError:
+        raise EventError("too_deep", "event") from None
+    return checked(event)
+
+
+def checked(event: Event) -> Event:
+    """Check what a type needs and the range of every time; return the event with its times in UTC.
+
+    Raises EventError.
+    """
+    if event.type is EventType.HEARTBEAT:
+        if event.case is not None:
+            raise EventError("superfluous", "case", "heartbeat")
+    else:
+        for field in ("case", "region", "item", "department"):
+            if getattr(event, field) is None:
+                raise EventError("missing", field, event.type.value)
+    if event.type is EventType.RETRACT and event.data.target is None:
+        raise EventError("missing", "data.target", "retract")
+    changes: dict[str, Any] = {"time": _in_range(event.time, "time")}
+    if event.recorded is not None:
+        changes["recorded"] = _in_range(event.recorded, "recorded")
+    data = event.data
+    if data.due is not None or data.told_at is not None or data.complete_until is not None:
+        changes["data"] = _data_in_utc(data)
+    return msgspec.structs.replace(event, **changes)
+
+
+def content(event: Event) -> bytes:
+    """Encode an event canonically: the same event gives the same bytes, however it was written or delivered."""
+    return _encoder.encode(event)
+
+
+def content_hash(content: bytes) -> bytes:
+    """Hash canonical content (16 bytes); of two contents of one identity the smaller hash counts."""
+    return blake2b(content, digest_size=16).digest()
+
+
+def from_content(content: bytes) -> Event:
+    """Read back canonical content written by `content`."""
+    return _decoder.decode(content)
+
+
+def schema() -> dict[str, Any]:
+    """Build the JSON Schema of an event from the code."""
+    return msgspec.json.schema(Event)
+
+
+def _in_range(instant: datetime, field: str) -> datetime:
+    if not TIME_MIN.year <= instant.year < TIME_MAX.year:
+        raise EventError("time_range", field, instant.isoformat())
+    return instant.astimezone(UTC)
+
+
+def _data_in_utc(data: EventData) -> EventData:
+    changes: dict[str, Any] = {}
+    if data.due is not None:
+        changes["due"] = Due(promised=_in_range(data.due.promised, "data.due.promised"))
+    if data.told_at is not None:
+        changes["told_at"] = _in_range(data.told_at, "data.told_at")
+    if data.complete_until is not None:
+        changes["complete_until"] = _in_range(data.complete_until, "data.complete_until")
+    return msgspec.structs.replace(data, **changes)
+
+
+class _Envelope(msgspec.Struct):
+    """The CloudEvents 1.0 attributes we read; extension attributes are allowed and ignored, as the standard asks."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str | None = None
+    data: dict[str, msgspec.Raw] = {}
+
+
+def _unwrap(raw: bytes) -> bytes:
+    """Turn a CloudEvents envelope into a plain event: subject is the case, the type's last part our type."""
+    try:
+        envelope = msgspec.json.decode(raw, type=_Envelope)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EventError("malformed", "event", str(error)) from None
+    except RecursionError:
+        raise EventError("too_deep", "event") from None
+    plain: dict[str, Any] = dict(envelope.data)
+    plain.update(id=envelope.id, source=envelope.source, time=envelope.time)
+    plain["type"] = envelope.type.rsplit(".", 1)[-1]
+    if envelope.subject is not None:
+        plain["case"] = envelope.subject
+    return msgspec.json.encode(plain)
+
+
+def _explain(message: str) -> EventError:
+    """Turn msgspec's sentence into field and reason."""
+    place = _AT_FIELD.search(message)
+    path = place.group(1) if place else ""
+    said = _AT_FIELD.sub("", message)
+    named = _QUOTED.search(said)
+    if said.startswith("Object missing required field") and named:
+        return EventError("missing", _join(path, named.group(1)), "event")
+    if said.startswith("Object contains unknown field") and named:
+        return EventError("unknown_field", _join(path, named.group(1)))
+    return EventError("invalid", path or "event", said)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

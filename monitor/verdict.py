@@ -1,0 +1,230 @@
+"""What an assessment says: stage, clocks, light, findings and measures, as immutable values.
+
+`monitor.assessment` computes them; the ledger stores them; everything shown, counted or alerted is read from them.
+Nothing here varies continuously: a running clock has a due instant, and `used` is filled in once it has stopped.
+"""
+
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+from monitor.events import Event
+
+ClockName = Literal["notice", "accept", "promised", "statutory", "step", "leg", "issue", "archive", "reply"]
+ClockPhase = Literal["running", "paused", "met", "breached", "cancelled", "unobserved", "unarmable"]
+FindingKind = Literal["conduct", "data"]
+FindingState = Literal["live", "provisional", "contested"]
+"""What an assessment says of a finding; the ledger adds `withdrawn` for one that is no longer said."""
+
+
+class Severity(IntEnum):
+    """Internal severities in their order; colours are a profile of the board."""
+
+    NOTICE = 1
+    WARNING = 2
+    PROMISED_BREACH = 3
+    STATUTORY_BREACH = 4
+
+
+class Light(StrEnum):
+    """The light of a case: grey where a clock cannot be seen or armed, else the gravest thing known."""
+
+    GREY = "grey"
+    NORMAL = "normal"
+    NOTICE = "notice"
+    WARNING = "warning"
+    PROMISED_BREACH = "promised_breach"
+    STATUTORY_BREACH = "statutory_breach"
+
+
+class Stage(StrEnum):
+    """How far a case has come."""
+
+    CONSULTED = "consulted"
+    APPLIED = "applied"
+    SUPPLEMENTING = "supplementing"
+    ACCEPTED = "accepted"
+    SUSPENDED = "suspended"
+    TRANSFERRED = "transferred"
+    APPROVED = "approved"
+    FINISHED = "finished"
+    ISSUED = "issued"
+    ARCHIVED = "archived"
+    REFUSED = "refused"
+    FORWARDED = "forwarded"
+    WITHDRAWN = "withdrawn"
+    VOIDED = "voided"
+    OTHER = "other"
+
+
+CLOSED_STAGES = frozenset(
+    {
+        Stage.FINISHED,
+        Stage.ISSUED,
+        Stage.ARCHIVED,
+        Stage.REFUSED,
+        Stage.FORWARDED,
+        Stage.WITHDRAWN,
+        Stage.VOIDED,
+    }
+)
+"""A case in one of these is not open any more."""
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """An event as the ledger holds it: with the hash of its content and the moment it was first received."""
+
+    event: Event
+    received_at: datetime
+    content_hash: bytes
+
+
+class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A valid suspension; `until` None: not resumed yet, `planned_until`: when the planned days are used up."""
+
+    since: datetime
+    until: datetime | None = None
+    planned_until: datetime | None = None
+
+
+class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One clock of a case.
+
+    `budget` and `used` are whole numbers of units, `per_day` units to a day (1 where days are counted, the
+    microseconds of a standard day where time is); `used` is None while the clock runs. Late means later than `due`.
+    `subject` tells legs (department), steps (step name) and rounds of the accept clock apart.
+    """
+
+    name: ClockName
+    phase: ClockPhase
+    subject: str = ""
+    department: str = ""
+    profile: str = ""
+    limit: str = ""  # as in `20 wd`, or `due` where the source system set the instant
+    extension_days: float = 0
+    started_at: datetime | None = None
+    start_event: str = ""
+    due: datetime | None = None
+    warn_from: datetime | None = None  # later than this the clock warns
+    ended_at: datetime | None = None
+    end_event: str = ""
+    pauses: tuple[Pause, ...] = ()
+    budget: int = 0
+    per_day: int = 1
+    used: int | None = None
+
+    @property
+    def remaining(self) -> int | None:
+        """Units left of the budget, negative when overdrawn; None while the clock runs."""
+        return None if self.used is None else self.budget - self.used
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether no event has ended the clock."""
+        return self.ended_at is None and self.phase in ("running", "paused", "breached")
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One violation (`conduct`) or defect of the data (`data`) with its evidence.
+
+    `id` is the same however often the finding is computed: a hash of case, rule and subject. `occurred_at` is the
+    instant the rule was broken. `evidence` holds only JSON values, and names the events used (`events`) and the
+    versions of rule, calendar and catalogue. `cause` groups data findings: one ticket per cause.
+    """
+
+    id: str
+    rule: str
+    rule_version: int
+    kind: FindingKind
+    severity: Severity
+    state: FindingState
+    mode: Literal["shadow", "lead", "card"]
+    subject: str = ""
+    department: str = ""
+    cause: str = ""
+    occurred_at: datetime
+    evidence: dict[str, Any] = {}
+
+
+class Measure(msgspec.Struct, frozen=True, order=True):
+    """One addition to the statistics: `name` counts `amount` on `day` (of the calendar's zone) for `department`."""
+
+    day: date
+    department: str
+    name: str
+    amount: int
+
+
+class Assessment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is known of a case from its events, the rulebook and the moment up to which it may be judged."""
+
+    case: str
+    judged_at: datetime
+    rulebook: int  # the current version: calendar, sources, modes
+    catalogue: int  # the version frozen at acceptance: limits, profile, required steps
+    region: str
+    item: str
+    department: str
+    channel: str = ""
+    direct_line: str = ""
+    stage: Stage
+    light: Light
+    started_at: datetime | None = None  # the case's first event
+    accepted_at: datetime | None = None  # accept, or the instant materials were received when deemed
+    deemed: bool = False
+    finished_at: datetime | None = None
+    closed: bool = False
+    clocks: tuple[Clock, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    next_change: datetime | None = None  # judged later than this with no new event, the assessment differs
+
+    def clock(self, name: ClockName, subject: str = "") -> Clock | None:
+        """Find a clock by name and subject."""
+        return next((c for c in self.clocks if c.name == name and c.subject == subject), None)
+
+
+def finding_id(case: str, rule: str, subject: str = "") -> str:
+    """Make the id of a finding from what it is about, 24 hexadecimal digits."""
+    return blake2b("\x1f".join((case, rule, subject)).encode(), digest_size=12).hexdigest()
+
+
+MEASURES = (
+    "consulted",
+    "applied",
+    "accepted",
+    "deemed",
+    "refused",
+    "supplemented",
+    "suspended",
+    "finished",
+    "finished_granted",
+    "finished_refused",
+    "forwarded",
+    "withdrawn",
+    "voided",
+    "issued",
+    "archived",
+    "promised_due",
+    "promised_on_time",
+    "promised_overdue",
+    "statutory_due",
+    "statutory_on_time",
+    "statutory_overdue",
+    "leg_on_time",
+    "leg_overdue",
+    "clocks_observed",
+    "clocks_unobserved",
+    "findings_conduct",
+    "findings_data",
+    "findings_contested",
+)
+"""Names of the measures, one column each in the statistics rows.
+
+Each counts on the day of what it is named for: `applied` on the day of application, `*_due` on the due day,
+`*_on_time` and `*_overdue` on the day the clock stopped (open and overdue: not counted, see `promised_due` and the
+open cases), `clocks_*` on the day of the case's first event, `findings_*` on the day the finding occurred.
+"""
