@@ -66,5 +66,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	  "$$found" -m venv --clear $(VENV); \
 	fi
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# An editable installation is what is wanted here, so the build need not warn of it.
+	PYTHONWARNINGS='ignore:Editable installation' \
+	  $(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
