@@ -5,8 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# For the browser tests. Only `make tools` installs Debian packages, and only for root.
-DEBIAN_PACKAGES := chromium
+# For the browser tests: a browser, and a font to see Chinese with. Only `make tools` installs Debian packages, and only for root.
+DEBIAN_PACKAGES := chromium fonts-noto-cjk
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,7 +38,7 @@ tools: ## install the Debian packages the browser tests use (as root)
 	if [ "$$(id -u)" -ne 0 ]; then \
 	  echo "make tools installs system packages and must be run by root. Missing:$$missing" >&2; exit 1; fi; \
 	export DEBIAN_FRONTEND=noninteractive; \
-	apt-get update -q && apt-get install -q -y --no-install-recommends $$missing
+	apt-get update -q && apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 $$missing
 
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)
 	CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --extra dev --generate-hashes \
