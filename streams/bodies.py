@@ -1,0 +1,80 @@
+"""Request bodies: one event, an array, or NDJSON, split into the bytes of each event.
+
+Each element keeps its own bytes, so that a fault in one is the fault of that one alone. Not here: what an event
+must contain (`monitor.events`), and how a body is read and limited (`streams.ingest`).
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+EVENTS_PER_REQUEST_MAX: Final = 10_000
+"""What one transaction takes in a few seconds; a longer file is sent in parts, or with `monitor import`."""
+
+Shape = Literal["single", "array", "lines"]
+
+NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
+JSON: Final = frozenset({"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"})
+
+_BOM: Final = b"\xef\xbb\xbf"
+_raw_list = msgspec.json.Decoder(list[msgspec.Raw])
+_raw_value = msgspec.json.Decoder(msgspec.Raw)
+
+
+class BodyError(ValueError):
+    """A body that cannot be split: `code` of the reason and `detail` with the position found."""
+
+    def __init__(self, code: Literal["empty", "malformed", "too_deep", "too_many"], detail: str) -> None:
+        self.code, self.detail = code, detail
+        super().__init__(f"{code}: {detail}")
+
+
+class Body(msgspec.Struct, frozen=True):
+    """The events of one request in their order, each as its own bytes."""
+
+    shape: Shape
+    events: tuple[bytes, ...]
+
+
+def split(body: bytes, content_type: str = "") -> Body:
+    """Split a body by its media type, and by its look where the type says nothing (`curl --data` sends a form's).
+
+    Raises BodyError when there is nothing in it, an array is not well-formed, or there are more than
+    EVENTS_PER_REQUEST_MAX events.
+    """
+    media = content_type.partition(";")[0].strip().lower()
+    body = body.removeprefix(_BOM).strip()
+    if not body:
+        raise BodyError("empty", "0 bytes")
+    if media in NDJSON or (media not in JSON and _looks_like_lines(body)):
+        return _limited("lines", [line for line in map(bytes.strip, body.split(b"\n")) if line])
+    if body[:1] == b"[":
+        return _limited("array", _elements(body))
+    return Body("single", (body,))
+
+
+def _limited(shape: Shape, events: list[bytes]) -> Body:
+    if len(events) > EVENTS_PER_REQUEST_MAX:
+        raise BodyError("too_many", f"{len(events)} > {EVENTS_PER_REQUEST_MAX}")
+    return Body(shape, tuple(events))
+
+
+def _elements(body: bytes) -> list[bytes]:
+    try:
+        return [bytes(element) for element in _raw_list.decode(body)]
+    except RecursionError:
+        raise BodyError("too_deep", f"{len(body)} bytes") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BodyError("malformed", str(error)) from None
+
+
+def _looks_like_lines(body: bytes) -> bool:
+    """Tell whether the first line alone is a JSON object: an indented object's first line is not."""
+    first, newline, _ = body.partition(b"\n")
+    if not newline or first[:1] != b"{":
+        return False
+    try:
+        _raw_value.decode(first)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
