@@ -5,7 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# For the browser tests: a browser, and a font to see Chinese with. Only `make tools` installs Debian packages, and only for root.
+# For the browser tests: a browser, and a font to see Chinese with.
+# Only `make tools` installs Debian packages, and only for root.
 DEBIAN_PACKAGES := chromium fonts-noto-cjk
 
 .DEFAULT_GOAL := help
