@@ -1,7 +1,7 @@
 """Request bodies: one event, an array, or NDJSON, split into the bytes of each event.
 
-Each element keeps its own bytes, so that a fault in one is the fault of that one alone. Not here: what an event
-must contain (`monitor.events`), and how a body is read and limited (`streams.ingest`).
+Each element keeps its own bytes, so that a fault in one is the fault of that one alone. Not here: what an
+event must contain (`monitor.events`), and how a body is read and limited (`streams.ingest`).
 """
 
 from typing import Final, Literal
@@ -13,8 +13,12 @@ EVENTS_PER_REQUEST_MAX: Final = 10_000
 
 Shape = Literal["single", "array", "lines"]
 
-NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
-JSON: Final = frozenset({"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"})
+NDJSON: Final = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"}
+)
+JSON: Final = frozenset(
+    {"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"}
+)
 
 _BOM: Final = b"\xef\xbb\xbf"
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
@@ -37,8 +41,9 @@ class Body(msgspec.Struct, frozen=True):
 
 
 def split(body: bytes, content_type: str = "") -> Body:
-    """Split a body by its media type, and by its look where the type says nothing (`curl --data` sends a form's).
+    """Split a body by its media type, and by its look where the type says nothing.
 
+    Plain `curl --data` declares a form, so its lines are recognised by their first one.
     Raises BodyError when there is nothing in it, an array is not well-formed, or there are more than
     EVENTS_PER_REQUEST_MAX events.
     """

@@ -23,7 +23,11 @@ def test_array_elements_keep_their_own_bytes() -> None:
     assert (body.shape, body.events) == ("array", (b'{"id": 1.50}', b"null", b'"x"'))
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=3), max_size=9))
+@given(
+    st.lists(
+        st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=3), max_size=9
+    )
+)
 def test_lines_and_array_give_the_same_events(values: list[dict[str, int | str]]) -> None:
     """NDJSON and an array of the same events are the same events."""
     lines = [msgspec.json.encode(value) for value in values]
