@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
@@ -83,10 +83,9 @@ STEPS: Final = (
 
 Channel = Literal["window", "online", "hotline", "mobile", "express", "other"]
 Outcome = Literal["granted", "refused", "returned", "lapsed", "done"]
-Procedure = Literal[
-    "hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal", "expert_review"
-]
+Procedure = Literal["hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal", "expert_review"]
 """The closed list of eight whose time does not count (Administrative Licensing Law art. 45)."""
+PROCEDURES: Final[frozenset[str]] = frozenset(get_args(Procedure))
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -108,7 +107,7 @@ class EventData(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     reason_code: Code | None = None  # refuse, finish, void, withdraw, suspend, extend
     reason_hash: Code | None = None  # the same: a keyed hash of the free text, made at the source
     voucher: Code | None = None  # accept, refuse: number of the dated, sealed voucher (art. 32)
-    procedure: Code | None = None  # suspend: one of the eight of art. 45, else the suspension is not valid
+    procedure: Code | None = None  # suspend: one of the eight of art. 45, else it pauses nothing; resume: which one
     legal_basis: Citation | None = None  # suspend, extend, refuse
     planned_days: Days | None = None  # suspend: working days told to the applicant
     told_at: Instant | None = None  # suspend, extend: when the applicant was told in writing

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from monitor.calendar import Calendar
 from monitor.events import Channel, Code, EventType, Procedure
 
 ItemType = Literal["instant", "promised", "joint", "escalated"]
@@ -52,7 +53,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """What every entry of a rulebook file shares: unknown keys are faults, defaults are not written out."""
 
 
-class Region(_Entry):
+class Region(_Entry, frozen=True, kw_only=True):
     """A node of the region tree; `code` is a national code (GB/T 2260) or a local one."""
 
     code: Code
@@ -62,7 +63,7 @@ class Region(_Entry):
     level: Literal["region", "city", "county"]
 
 
-class Department(_Entry):
+class Department(_Entry, frozen=True, kw_only=True):
     """A department with approval business."""
 
     code: Code
@@ -71,7 +72,7 @@ class Department(_Entry):
     region: Code
 
 
-class Window(_Entry):
+class Window(_Entry, frozen=True, kw_only=True):
     """A service window of a department in the hall."""
 
     code: Code
@@ -79,14 +80,14 @@ class Window(_Entry):
     name: Name
 
 
-class Material(_Entry):
+class Material(_Entry, frozen=True, kw_only=True):
     """A document the applicant must hand in."""
 
     code: Code
     name: Name
 
 
-class Fee(_Entry):
+class Fee(_Entry, frozen=True, kw_only=True):
     """A published fee: amount in yuan and the legal basis it may be charged on (Licensing Law art. 58)."""
 
     code: Code
@@ -95,7 +96,7 @@ class Fee(_Entry):
     basis: Name
 
 
-class Item(_Entry):
+class Item(_Entry, frozen=True, kw_only=True):
     """A service item of the catalogue with everything its cases are judged by."""
 
     code: Code
@@ -113,14 +114,14 @@ class Item(_Entry):
     legs: dict[Code, LimitText] = {}
     materials: tuple[Material, ...] = ()
     fees: tuple[Fee, ...] = ()
-    procedures: tuple[Procedure, ...] = ()
+    procedures: tuple[Procedure, ...] | None = None  # art. 45 procedures the item may need; None: any of the eight
     delegated: tuple[Power, ...] = ()
     entered: bool = True
     disclosures: tuple[Disclosure, ...] = ()
     profile: Code | None = None
 
 
-class Delegation(_Entry):
+class Delegation(_Entry, frozen=True, kw_only=True):
     """A power over an item given to one operator of a window, with its validity (last day included)."""
 
     item: Code
@@ -130,7 +131,7 @@ class Delegation(_Entry):
     valid_to: date | None = None
 
 
-class DirectLine(_Entry):
+class DirectLine(_Entry, frozen=True, kw_only=True):
     """An enterprise or project on the direct line (直通车), with its validity (last day included)."""
 
     code: Code
@@ -140,7 +141,7 @@ class DirectLine(_Entry):
     valid_to: date | None = None
 
 
-class Source(_Entry):
+class Source(_Entry, frozen=True, kw_only=True):
     """A registered source system: what it can send, how exact and how late it is, and for whom it may speak."""
 
     code: Code
@@ -171,7 +172,7 @@ class Source(_Entry):
         return not self.types or kind in self.types
 
 
-class ClosedDay(_Entry):
+class ClosedDay(_Entry, frozen=True, kw_only=True):
     """A day off that would be a working day by the base calendar."""
 
     day: date
@@ -179,7 +180,7 @@ class ClosedDay(_Entry):
     name_en: Name = ""
 
 
-class CalendarRules(_Entry):
+class CalendarRules(_Entry, frozen=True, kw_only=True):
     """Working days as data: the exceptions to Monday–Friday, and the years they were announced for.
 
     `closed` are weekdays off, `open` weekends worked (调休). A day of a year outside `announced` follows the week
@@ -194,14 +195,14 @@ class CalendarRules(_Entry):
     announced: tuple[int, int] | None = None  # first and last year; None: a plain week, never provisional
 
 
-class Season(_Entry):
+class Season(_Entry, frozen=True, kw_only=True):
     """Office sessions in force from a day of the year on (`MM-DD`), as `(opening, closing)` pairs."""
 
     from_day: Annotated[str, msgspec.Meta(pattern=r"^\d\d-\d\d$")] = "01-01"
     sessions: tuple[tuple[time, time], ...]
 
 
-class ClockProfile(_Entry):
+class ClockProfile(_Entry, frozen=True, kw_only=True):
     """A counting convention (domain.md 1.3): how days are counted and when a due day ends."""
 
     code: Code
@@ -213,14 +214,14 @@ class ClockProfile(_Entry):
     roll_end: bool = False  # calendar_day: a last day that is closed moves to the next working day (Civil Code 203)
 
 
-class RuleSetting(_Entry):
+class RuleSetting(_Entry, frozen=True, kw_only=True):
     """How one rule is used here: its mode and the parameters that differ from the rule's defaults."""
 
     mode: Mode = "shadow"
     parameters: dict[str, float] = {}
 
 
-class Limits(_Entry):
+class Limits(_Entry, frozen=True, kw_only=True):
     """Limits that hold where an item states none, each with its article of the Licensing Law."""
 
     profile: Code = "next_day"
@@ -282,6 +283,13 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     def profile(self) -> dict[str, ClockProfile]:
         """Clock profiles by code."""
         return {profile.code: profile for profile in self.profiles}
+
+    @cached_property
+    def days(self) -> Calendar:
+        """The working days this version counts by."""
+        rules = self.calendar
+        closed = {day.day: day.name for day in rules.closed}
+        return Calendar(rules.zone, closed, rules.open, rules.announced, rules.version)
 
     @cached_property
     def _ancestors(self) -> dict[str, frozenset[str]]:

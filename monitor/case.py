@@ -1,0 +1,171 @@
+"""A case as it is judged: the events that count, in order, with the codes and rulebook versions they lead to."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import msgspec
+
+from monitor.events import CONSOLE, Event, EventType
+from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion
+from monitor.verdict import JournalEntry
+
+
+class CaseFile(msgspec.Struct, frozen=True, dict=True):
+    """The events of one case that count, ordered, as far as they were known, and what they are judged by.
+
+    `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
+    `contradicted` names the identities that came with more than one content.
+    """
+
+    case: str
+    entries: tuple[JournalEntry, ...]
+    contradicted: tuple[tuple[str, str], ...]
+    rulebooks: RulebookHistory
+    judged_at: datetime
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """The events in order."""
+        return tuple(entry.event for entry in self.entries)
+
+    @cached_property
+    def by_type(self) -> dict[EventType, list[Event]]:
+        """The events of each type, in order."""
+        found: dict[EventType, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.type, []).append(event)
+        return found
+
+    def first(self, *types: EventType) -> Event | None:
+        """Find the first event of any of these types."""
+        return min((found[0] for t in types if (found := self.by_type.get(t))), key=_order, default=None)
+
+    def last(self, *types: EventType) -> Event | None:
+        """Find the last event of any of these types."""
+        return max((found[-1] for t in types if (found := self.by_type.get(t))), key=_order, default=None)
+
+    def all(self, *types: EventType) -> list[Event]:
+        """Find all events of these types, in order."""
+        return sorted((event for t in types for event in self.by_type.get(t, ())), key=_order)
+
+    @cached_property
+    def lead(self) -> Event | None:
+        """The event that says what the case is and whose: its acceptance, else its first."""
+        return self.first(EventType.ACCEPT) or (self.events[0] if self.events else None)
+
+    @cached_property
+    def region(self) -> str:
+        """Code of the region the case belongs to."""
+        return (self.lead and self.lead.region) or ""
+
+    @cached_property
+    def item_code(self) -> str:
+        """Code of the item applied for."""
+        return (self.lead and self.lead.item) or ""
+
+    @cached_property
+    def department(self) -> str:
+        """Code of the department in charge; of a joint case the lead."""
+        return (self.lead and self.lead.department) or ""
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Codes of the sources that sent the case an event, sorted; the console is none."""
+        return tuple(sorted({e.source for e in self.events} - {CONSOLE}))
+
+    @property
+    def current(self) -> Rulebook:
+        """The rulebook in force now: its calendar, sources and modes judge every case."""
+        return self.rulebooks.current.rulebook
+
+    @cached_property
+    def before_acceptance(self) -> RulebookVersion:
+        """The version whose catalogue holds until acceptance: that at the case's first event."""
+        return self.rulebooks.at(self.events[0].time) if self.events else self.rulebooks.current
+
+    def catalogue(self, accepted_at: datetime | None) -> RulebookVersion:
+        """Find the version whose limits, profile and steps are frozen onto the case at acceptance."""
+        return self.before_acceptance if accepted_at is None else self.rulebooks.at(accepted_at)
+
+    def item(self, version: RulebookVersion) -> Item | None:
+        """Find the item as a version has it; None where its catalogue does not know the code."""
+        return version.rulebook.item.get(self.item_code)
+
+    def can_send(self, *types: EventType) -> bool:
+        """Tell whether any source of the case is able to send any of these types."""
+        sources = (self.current.source.get(code) for code in self.sources)
+        return any(source.can_send(t) for source in sources if source is not None for t in types)
+
+    @cached_property
+    def reports_suspensions_at_end(self) -> bool:
+        """Tell whether a source of the case reports suspensions only once they have ended."""
+        sources = (self.current.source.get(code) for code in self.sources)
+        return any(source is not None and source.suspensions_at_end for source in sources)
+
+    def lateness(self, event: Event) -> timedelta:
+        """Tell the delay an event's source has declared."""
+        source = self.current.source.get(event.source)
+        return source.lateness if source is not None else timedelta()
+
+    def tolerance(self, *events: Event) -> timedelta:
+        """Tell how far the clocks behind these events may disagree before order means anything."""
+        sources = (self.current.source.get(event.source) for event in events)
+        return max((source.tolerance for source in sources if source is not None), default=timedelta())
+
+    def before(self, a: Event, b: Event) -> bool:
+        """Tell whether `a` happened before `b` beyond doubt.
+
+        That is by more than the tolerance of their sources, and by days where one knows days only.
+        """
+        sources = (self.current.source.get(event.source) for event in (a, b))
+        if any(source is not None and source.precision == "day" for source in sources):
+            return self.current.days.day(a.time) < self.current.days.day(b.time)
+        return b.time - a.time > self.tolerance(a, b)
+
+    @cached_property
+    def late(self) -> tuple[JournalEntry, ...]:
+        """The events that came later than their source's lateness and tolerance allow, by arrival."""
+        late = (
+            entry
+            for entry in self.entries
+            if entry.received_at - entry.event.time > self.lateness(entry.event) + self.tolerance(entry.event)
+        )
+        return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
+
+    def as_known_before(self, entry: JournalEntry) -> "CaseFile":
+        """Rebuild the case as it stood just before a late event arrived, judged as far as was possible then."""
+        known = tuple(e for e in self.entries if e.received_at < entry.received_at)
+        judged_at = min(self.judged_at, entry.received_at - self.lateness(entry.event))
+        return CaseFile(self.case, known, self.contradicted, self.rulebooks, judged_at)
+
+
+def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> CaseFile:
+    """Put the events of one case in order: one content an identity, retracted ones out."""
+    chosen: dict[tuple[str, str], JournalEntry] = {}
+    contradicted: set[tuple[str, str]] = set()
+    case = ""
+    for entry in entries:
+        identity, case = entry.event.identity, entry.event.case or ""
+        other = chosen.get(identity)
+        if other is None:
+            chosen[identity] = entry
+        elif other.content_hash != entry.content_hash:
+            contradicted.add(identity)
+            chosen[identity] = min(other, entry, key=lambda e: e.content_hash)
+    retracted = {
+        (entry.event.source, entry.event.data.target or "")
+        for entry in chosen.values()
+        if entry.event.type is EventType.RETRACT
+    }
+    counted = (
+        entry
+        for identity, entry in chosen.items()
+        if entry.event.type is not EventType.RETRACT and identity not in retracted
+    )
+    ordered = tuple(sorted(counted, key=lambda entry: _order(entry.event)))
+    return CaseFile(case, ordered, tuple(sorted(contradicted)), rulebooks, judged_at)
+
+
+def _order(event: Event) -> tuple[datetime, int, str, str]:
+    return event.order
