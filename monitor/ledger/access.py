@@ -1,0 +1,180 @@
+"""The door to a ledger: open it, read it, write a transaction to it, publish a rulebook in it."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, insert, inspect, select
+from sqlalchemy.engine.url import make_url
+from sqlalchemy.exc import ArgumentError
+
+from monitor.ledger import judging, positions, rejects, schema
+from monitor.ledger.connect import connect
+from monitor.ledger.errors import LedgerError
+from monitor.ledger.judging import SourceState
+from monitor.ledger.lease import Lease
+from monitor.ledger.packing import unpack_assessment, unpack_entries
+from monitor.ledger.publication import Publications
+from monitor.rulebook.model import Rulebook, RulebookHistory
+from monitor.verdict import Assessment, JournalEntry
+
+CASES_AT_ONCE = 1_000
+"""Rows fetched at a time where all cases are read: bounded memory, however many there are."""
+
+
+class Ledger:
+    """A ledger in a database. Any number of processes may read it; its writer holds the `lease`.
+
+    Make one with `Ledger.open`; close it when done, or use it as a context manager.
+    """
+
+    def __init__(self, url: str, path: Path, create: bool) -> None:
+        self.url, self.path, self.folder = url, path, path.parent
+        self.publications = Publications()
+        self.vault = rejects.Vault(self.folder)
+        if create:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise LedgerError(f"{path}: there is no ledger here; start one with 'monitor up', or name another")
+        self._database = connect(make_url(url))
+        try:
+            self.id = self._identify(create)
+        except BaseException:
+            self._database.dispose()
+            raise
+
+    @classmethod
+    def open(cls, url: str, create: bool = True) -> "Ledger":
+        """Open the ledger at a database URL such as `sqlite:///data/ledger.sqlite`.
+
+        Raises LedgerError for a URL that is none or of a database not supported, a missing ledger that is not to
+        be created, or one of another schema version.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise LedgerError(f"{url!r} is not a database URL; write sqlite:///PATH") from None
+        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+            raise LedgerError(f"{url!r}: this version keeps its ledger in an SQLite file; write sqlite:///PATH")
+        return cls(url, Path(str(parsed.database)).absolute(), create)
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that sees one consistent state of the ledger, whatever a writer does meanwhile."""
+        with self._database.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that is committed at the end, or rolled back whole by any exception."""
+        with self._database.connect().execution_options(ledger_writes=True) as connection, connection.begin():
+            yield connection
+
+    def lease(self) -> Lease:
+        """Take the right to write the streams of this ledger. Raises LeaseHeld when another process has it."""
+        return Lease(self.lease_path)
+
+    @property
+    def lease_path(self) -> Path:
+        """The file that says who writes this ledger (`monitor.ledger.lease.holder` reads it)."""
+        return self.path.with_name(self.path.name + ".lease")
+
+    def publish(self, rulebook: Rulebook, in_force_from: datetime | None = None, reason: str = "") -> int:
+        """Publish a rulebook unless it is the last one again; return its version (see `Publications.publish`)."""
+        with self.write() as connection:
+            return self.publications.publish(connection, rulebook, in_force_from, reason)
+
+    def rulebooks(self, horizon: datetime | None = None) -> RulebookHistory:
+        """Read the rulebooks in force up to a horizon, by default all. Raises LedgerError where there is none."""
+        with self.read() as connection:
+            return self.publications.history(connection, horizon)
+
+    def has_rulebook(self) -> bool:
+        """Tell whether a rulebook was ever published here."""
+        with self.read() as connection:
+            return connection.execute(select(schema.rulebooks.c.version).limit(1)).first() is not None
+
+    def horizon(self) -> datetime | None:
+        """Give the largest horizon of all streams; None: nothing was ever taken."""
+        with self.read() as connection:
+            return positions.last_horizon(connection)
+
+    def entries(self, case: str) -> list[JournalEntry]:
+        """Read the events of a case in their order; empty: the case is unknown."""
+        with self.read() as connection:
+            packed = connection.execute(
+                select(schema.cases.c.events).where(schema.cases.c.case == case)
+            ).scalar_one_or_none()
+        entries = unpack_entries(packed) if packed is not None else []
+        return sorted(entries, key=lambda entry: (entry.event.order, entry.content_hash))
+
+    def assessment(self, case: str) -> Assessment | None:
+        """Read the stored assessment of a case; None: the case is unknown."""
+        with self.read() as connection:
+            packed = connection.execute(
+                select(schema.cases.c.assessment).where(schema.cases.c.case == case)
+            ).scalar_one_or_none()
+        return unpack_assessment(packed) if packed is not None else None
+
+    def assessments(self, *where: ColumnElement[bool]) -> Iterator[Assessment]:
+        """Read the stored assessments of the cases for which conditions on `schema.cases` hold, by case."""
+        query = select(schema.cases.c.assessment).where(*where).order_by(schema.cases.c.case)
+        with self.read() as connection:
+            for packed in connection.execution_options(yield_per=CASES_AT_ONCE).execute(query).scalars():
+                yield unpack_assessment(packed)
+
+    def source_states(self, stream: str = "embedded") -> dict[str, SourceState]:
+        """Read what is known of each source: its counters, last event, how far it may be judged."""
+        with self.read() as connection:
+            return judging.load_states(connection, stream)
+
+    def rejects(self, limit: int = 100) -> list[rejects.Reject]:
+        """Read the newest rejects."""
+        with self.read() as connection:
+            return rejects.newest(connection, limit)
+
+    def mark(self, cases: Iterable[str] | None = None) -> int:
+        """Mark cases, by default all, to be assessed again by their writer's next ticks; return how many."""
+        every = schema.cases.update().values(marked=True)
+        with self.write() as connection:
+            if cases is None:
+                return connection.execute(every.where(~schema.cases.c.marked)).rowcount
+            return sum(connection.execute(every.where(schema.cases.c.case == case)).rowcount for case in cases)
+
+    def _identify(self, create: bool) -> str:
+        """Check the version of the tables, making them where there are none; return the ledger's own id."""
+        with self.read() as connection:
+            known = inspect(connection).has_table(schema.meta.name)
+        if not known:
+            if not create:
+                raise LedgerError(f"{self.path}: this database holds no ledger")
+            self._create()
+        with self.read() as connection:
+            stated = {row.name: row.value for row in connection.execute(select(schema.meta))}
+        found, expected = stated.get("schema_version"), str(schema.SCHEMA_VERSION)
+        if found != expected:
+            raise LedgerError(
+                f"{self.path}: its tables are of version {found}, this program needs {expected}; "
+                f"use the program that made it, or import its events into a new ledger"
+            )
+        return stated["ledger_id"]
+
+    def _create(self) -> None:
+        with self.write() as connection:
+            # Two processes may find an empty file at once; the second, once let in, finds the first one's tables.
+            if not inspect(connection).has_table(schema.meta.name):
+                schema.metadata.create_all(connection)
+                stated = {"schema_version": str(schema.SCHEMA_VERSION), "ledger_id": secrets.token_hex(16)}
+                connection.execute(insert(schema.meta), [{"name": k, "value": v} for k, v in stated.items()])

@@ -1,0 +1,128 @@
+"""Up to when may a case be judged: horizon, lateness, completeness and holds of its sources (design section 3)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from monitor.events import CONSOLE, TIME_MIN
+from monitor.ledger.schema import cases, sources
+from monitor.ledger.upsert import upsert
+from monitor.rulebook.model import Rulebook, Source
+from monitor.verdict import JournalEntry
+
+_SEPARATOR: Final = "\x1f"
+"""A code holds no control character, so that this one cannot occur inside a code."""
+
+
+class SourceState(msgspec.Struct):
+    """What a stream knows of a source: how far it may be judged, and the counters of what it delivered."""
+
+    complete_until: datetime | None = None
+    imported_until: datetime | None = None
+    imported_at: datetime | None = None
+    hold: datetime | None = None
+    live: bool = False
+    last_event_time: datetime | None = None
+    last_received_at: datetime | None = None
+    applied: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether nothing of it was ever taken."""
+        return self.applied == 0
+
+    def note(self, time: datetime, received_at: datetime, complete_until: datetime | None, backfill: bool) -> None:
+        """Take notice of a delivery, new or duplicate; in any order this ends in the same state."""
+        self.last_event_time = _later(self.last_event_time, time)
+        self.last_received_at = _later(self.last_received_at, received_at)
+        if complete_until is not None:
+            self.complete_until = _later(self.complete_until, complete_until)
+        self.live = self.live or not backfill
+
+    def end_import(self, complete_until: datetime | None, horizon: datetime) -> None:
+        """Release the hold of an import that brought everything up to `complete_until`."""
+        self.hold, self.imported_at = None, horizon
+        if complete_until is not None:
+            self.imported_until = _later(self.imported_until, complete_until)
+
+    def judged_until(self, source: Source | None, horizon: datetime) -> datetime:
+        """Give the instant up to which everything this source has to say was delivered.
+
+        What an import said of its completeness counts until the source delivers live: from then on it is judged
+        by its declared lateness. A source no longer registered has none.
+        """
+        bounds = [horizon if source is None else horizon - source.lateness]
+        if self.complete_until is not None:
+            bounds.append(self.complete_until)
+        if self.imported_until is not None and not self.live:
+            bounds.append(self.imported_until)
+        if self.hold is not None:
+            bounds.append(self.hold)
+        return max(TIME_MIN, min(bounds))
+
+
+def source_set(entries: Iterable[JournalEntry]) -> str:
+    """Name the sources that sent a case an event, the console excluded, as one indexable text."""
+    return _SEPARATOR.join(sorted({entry.event.source for entry in entries} - {CONSOLE}))
+
+
+def split(source_set: str) -> list[str]:
+    """Give the codes a source set is made of."""
+    return source_set.split(_SEPARATOR) if source_set else []
+
+
+def judged_at(
+    source_set: str, states: Mapping[str, SourceState], rulebook: Rulebook, horizon: datetime
+) -> datetime:
+    """Give the moment up to which a case of these sources may be judged at a horizon."""
+    return min(
+        (
+            states.get(code, SourceState()).judged_until(rulebook.source.get(code), horizon)
+            for code in split(source_set)
+        ),
+        default=horizon,
+    )
+
+
+def imported_at(source_set: str, states: Mapping[str, SourceState]) -> datetime | None:
+    """Give the horizon at which an import of one of these sources last ended; None: there was none."""
+    ended = [states[code].imported_at for code in split(source_set) if code in states]
+    return max((instant for instant in ended if instant is not None), default=None)
+
+
+def source_sets(connection: Connection, stream: str) -> list[str]:
+    """List the source sets that occur among a stream's cases, skipping along the index from one to the next."""
+    of_stream = cases.c.stream == stream
+    found = select(func.min(cases.c.source_set).label("source_set")).where(of_stream).cte(recursive=True)
+    after = (
+        select(func.min(cases.c.source_set))
+        .where(of_stream, cases.c.source_set > found.c.source_set)
+        .scalar_subquery()
+    )
+    found = found.union_all(select(after).where(found.c.source_set.is_not(None)))
+    query = select(found.c.source_set).where(found.c.source_set.is_not(None))
+    return sorted(connection.execute(query).scalars())
+
+
+def load_states(connection: Connection, stream: str) -> dict[str, SourceState]:
+    """Read the states of a stream's sources, by code; the empty code counts what no source can be named for."""
+    rows = connection.execute(select(sources).where(sources.c.stream == stream)).mappings()
+    names = SourceState.__struct_fields__
+    return {row["source"]: SourceState(**{name: row[name] for name in names}) for row in rows}
+
+
+def save_states(connection: Connection, stream: str, states: Mapping[str, SourceState]) -> None:
+    """Write the states of a stream's sources."""
+    rows = [
+        {"stream": stream, "source": code, **msgspec.structs.asdict(state)} for code, state in sorted(states.items())
+    ]
+    upsert(connection, sources, rows)
+
+
+def _later(known: datetime | None, new: datetime) -> datetime:
+    return new if known is None or new > known else known

@@ -1,0 +1,66 @@
+"""Packed forms: what the ledger stores in one column because it is read and written as a whole.
+
+Packing is canonical: the same value gives the same bytes, so that what is stored can be compared with what is
+computed again.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from monitor.events import content, content_hash, from_content
+from monitor.ledger.instants import from_us, to_us
+from monitor.rulebook.model import Rulebook
+from monitor.verdict import Assessment, Finding, JournalEntry
+
+_msgpack = msgspec.msgpack.Encoder(order="deterministic")
+_json = msgspec.json.Encoder(order="deterministic")
+_assessment = msgspec.msgpack.Decoder(Assessment)
+_entries = msgspec.msgpack.Decoder(list[tuple[bytes, int]])
+_rulebook = msgspec.json.Decoder(Rulebook)
+
+
+def pack_assessment(assessment: Assessment) -> bytes:
+    """Encode an assessment."""
+    return _msgpack.encode(assessment)
+
+
+def unpack_assessment(packed: bytes) -> Assessment:
+    """Decode an assessment; raises msgspec.DecodeError for bytes that are none."""
+    return _assessment.decode(packed)
+
+
+def pack_finding(finding: Finding) -> bytes:
+    """Encode a finding, to compare it or to hash it."""
+    return _msgpack.encode(finding)
+
+
+def pack_entries(entries: Iterable[JournalEntry]) -> bytes:
+    """Encode the events of a case, each as its canonical content and the instant it was received."""
+    return _msgpack.encode([(content(entry.event), to_us(entry.received_at)) for entry in entries])
+
+
+def unpack_entries(packed: bytes) -> list[JournalEntry]:
+    """Decode the events of a case; raises msgspec.DecodeError for bytes that are none."""
+    return [
+        JournalEntry(from_content(written), from_us(received), content_hash(written))
+        for written, received in _entries.decode(packed)
+    ]
+
+
+def pack_rulebook(rulebook: Rulebook) -> tuple[bytes, str]:
+    """Encode a rulebook; return it with its SHA-256 in hexadecimal digits."""
+    packed = _json.encode(rulebook)
+    return packed, sha256(packed).hexdigest()
+
+
+def unpack_rulebook(packed: bytes) -> Rulebook:
+    """Decode a rulebook."""
+    return _rulebook.decode(packed)
+
+
+def to_json(value: Any) -> str:
+    """Write JSON with sorted keys."""
+    return _json.encode(value).decode()

@@ -1,0 +1,61 @@
+"""The position of a stream: which writer, how far, and where its journal ends."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select, update
+
+from monitor.events import TIME_MIN
+from monitor.ledger.journal import genesis
+from monitor.ledger.schema import positions
+
+
+class Position(msgspec.Struct):
+    """How far a stream has come: `epoch` counts writers, `version` transactions, `next` is the delivery awaited.
+
+    `seq` and `chain_hash` are those of the journal's last row.
+    """
+
+    epoch: int
+    version: int
+    next: int
+    horizon: datetime
+    seq: int
+    chain_hash: bytes
+
+
+def lock_position(connection: Connection, stream: str) -> Position | None:
+    """Read a stream's position and keep every other writer out until the transaction ends.
+
+    Must come before anything else is read: what was read earlier may be another writer's past.
+    """
+    row = connection.execute(
+        select(positions).where(positions.c.stream == stream).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return None
+    return Position(row.epoch, row.version, row.next, row.horizon, row.seq, row.chain_hash)
+
+
+def take_over(connection: Connection, stream: str) -> int:
+    """Become the stream's writer: return the new epoch; whoever wrote before is fenced from now on."""
+    position = lock_position(connection, stream)
+    if position is None:
+        position = Position(0, 0, 0, TIME_MIN, 0, genesis(stream))
+        connection.execute(insert(positions).values(stream=stream, **msgspec.structs.asdict(position)))
+    position.epoch += 1
+    save_position(connection, stream, position)
+    return position.epoch
+
+
+def save_position(connection: Connection, stream: str, position: Position) -> None:
+    """Write a stream's position."""
+    connection.execute(
+        update(positions).where(positions.c.stream == stream).values(**msgspec.structs.asdict(position))
+    )
+
+
+def last_horizon(connection: Connection) -> datetime | None:
+    """Give the largest horizon of all streams; None: no writer was ever here."""
+    horizon: datetime | None = connection.execute(select(func.max(positions.c.horizon))).scalar_one()
+    return horizon

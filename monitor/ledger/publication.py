@@ -1,0 +1,96 @@
+"""Rulebooks in the ledger: immutable versions, published once, in force from a stated instant."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from monitor.ledger.errors import LedgerError
+from monitor.ledger.packing import pack_rulebook, unpack_rulebook
+from monitor.ledger.positions import last_horizon
+from monitor.ledger.schema import rulebooks
+from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
+
+
+class Publications:
+    """Read and publish rulebooks.
+
+    Decoded versions are kept by digest: a digest never changes its meaning, so that what is kept stays true when
+    a transaction is rolled back.
+    """
+
+    def __init__(self) -> None:
+        self._decoded: dict[str, Rulebook] = {}
+        self._histories: dict[tuple[Any, ...], RulebookHistory] = {}
+
+    def history(
+        self, connection: Connection, horizon: datetime | None = None, version: int | None = None
+    ) -> RulebookHistory:
+        """Read the versions in force up to a horizon, or up to a version; both None: all that were published.
+
+        A version published for later is not in it: nothing may be judged by it yet. Raises LedgerError where
+        there is none.
+        """
+        rows = connection.execute(
+            select(rulebooks.c.version, rulebooks.c.in_force_from, rulebooks.c.digest).order_by(rulebooks.c.version)
+        ).all()
+        known = [row for row in rows if _in_force(row, horizon) and (version is None or row.version <= version)]
+        if not known:
+            raise LedgerError("this ledger has no rulebook yet: publish one with 'monitor rulebook publish FILE'")
+        key = tuple(tuple(row) for row in known)
+        if key not in self._histories:
+            versions = tuple(
+                RulebookVersion(row.version, self._rulebook(connection, row), row.in_force_from) for row in known
+            )
+            self._histories[key] = RulebookHistory(versions, versions[-1])
+        return self._histories[key]
+
+    def publish(
+        self, connection: Connection, rulebook: Rulebook, in_force_from: datetime | None, reason: str
+    ) -> int:
+        """Add a version unless it is the last one again; return its number.
+
+        The first is in force from the beginning of time. A later one begins at `in_force_from`, by default now;
+        never in the past, nor before the version it follows: raises LedgerError.
+        """
+        content, digest = pack_rulebook(rulebook)
+        now = datetime.now(UTC)
+        last = connection.execute(select(rulebooks).order_by(rulebooks.c.version.desc()).limit(1)).one_or_none()
+        if last is not None and last.digest == digest:
+            number: int = last.version
+            return number
+        begins = None
+        if last is not None:
+            earliest = max(now, last_horizon(connection) or now, last.in_force_from or now)
+            begins = earliest if in_force_from is None else in_force_from
+            if begins < earliest:
+                raise LedgerError(
+                    f"a rulebook cannot come into force at {begins.isoformat()}: cases have been judged up to "
+                    f"{earliest.isoformat()} by the versions before it; choose a later instant"
+                )
+        elif in_force_from is not None:
+            raise LedgerError("the first rulebook is in force from the beginning of time: leave out the instant")
+        connection.execute(
+            insert(rulebooks).values(
+                version=1 if last is None else last.version + 1,
+                in_force_from=begins,
+                published_at=now,
+                reason=reason,
+                digest=digest,
+                content=content,
+            )
+        )
+        return 1 if last is None else last.version + 1
+
+    def _rulebook(self, connection: Connection, row: Row[Any]) -> Rulebook:
+        decoded = self._decoded.get(row.digest)
+        if decoded is None:
+            content = connection.execute(
+                select(rulebooks.c.content).where(rulebooks.c.version == row.version)
+            ).scalar_one()
+            decoded = self._decoded[row.digest] = unpack_rulebook(content)
+        return decoded
+
+
+def _in_force(row: Row[Any], horizon: datetime | None) -> bool:
+    return horizon is None or row.in_force_from is None or row.in_force_from <= horizon

@@ -1,0 +1,240 @@
+"""The tables of the ledger, one schema for SQLite and PostgreSQL (design section 7).
+
+Instants are microseconds since 1970 in UTC. Text that a person reads as JSON is JSON with sorted keys; what only
+the engine reads is packed (`monitor.ledger.packing`).
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+from monitor.ledger.instants import InstantColumn
+from monitor.verdict import MEASURES
+
+SCHEMA_VERSION: Final = 1
+"""Counts up with every change of a table; a ledger of another version is refused, never guessed at."""
+
+metadata = MetaData()
+
+# SQLite numbers rows by itself only where the key is called INTEGER.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("case", String),  # null: a heartbeat
+    Column("source", String, nullable=False),
+    Column("id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("time", InstantColumn, nullable=False),
+    Column("received_at", InstantColumn, nullable=False),
+    Column("backfill", Boolean, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("chain_hash", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+Index(
+    "journal_heartbeats",
+    journal.c.stream,
+    journal.c.source,
+    journal.c.id,
+    sqlite_where=text('"case" IS NULL'),
+    postgresql_where=text('"case" IS NULL'),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case", String, primary_key=True),
+    Column("stream", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("item", String, nullable=False),
+    Column("department", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("direct_line", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("light", String, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("started_at", InstantColumn),
+    Column("accepted_at", InstantColumn),
+    Column("finished_at", InstantColumn),
+    Column("promised", String, nullable=False),  # phase of the promised clock, empty: the case has none
+    Column("promised_due", InstantColumn),
+    Column("statutory", String, nullable=False),
+    Column("statutory_due", InstantColumn),
+    Column("source_set", String, nullable=False),  # see judging.source_set
+    Column("live", Boolean, nullable=False),  # an event of it was delivered live, not only by backfill
+    Column("judged_at", InstantColumn, nullable=False),
+    Column("next_change", InstantColumn),
+    Column("rulebook", Integer, nullable=False),
+    Column("marked", Boolean, nullable=False, server_default=false()),  # to be assessed again by the next tick
+    Column("events_count", Integer, nullable=False),
+    Column("assessment", LargeBinary, nullable=False),
+    Column("events", LargeBinary, nullable=False),
+    Index("cases_due", "stream", "source_set", "next_change"),
+    Index("cases_rulebook", "stream", "rulebook"),
+    Index("cases_light", "closed", "light"),
+    Index("cases_promised_due", "closed", "promised_due"),
+    Index("cases_department", "department", "closed"),
+    Index("cases_finished", "finished_at"),
+)
+Index("cases_marked", cases.c.stream, sqlite_where=text("marked"), postgresql_where=text("marked"))
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("stream", String, nullable=False),
+    Column("case", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("rule_version", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("state", String, nullable=False),  # live, provisional, contested; withdrawn: no longer said
+    Column("mode", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("department", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("item", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("occurred_at", InstantColumn, nullable=False),
+    Column("detected_at", InstantColumn, nullable=False),  # horizon of the first detection
+    Column("changed_at", InstantColumn, nullable=False),
+    Column("evidence", Text, nullable=False),  # JSON
+    Column("withdrawal", Text),  # JSON: what made it untrue
+    Column("announced", Boolean, nullable=False),  # a standing raise in the outbox is meant to reach somebody
+    Index("findings_case", "case"),
+    Index("findings_newest", "kind", "detected_at"),
+    Index("findings_rule", "rule", "state"),
+)
+
+
+def _measures() -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False, server_default="0") for name in MEASURES]
+
+
+stats_units = Table(
+    "stats_units",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("department", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    *_measures(),
+)
+
+stats_items = Table(
+    "stats_items",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("item", String, primary_key=True),
+    *_measures(),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),  # counts the writers; an older one is fenced
+    Column("version", BigInteger, nullable=False),  # counts the transactions
+    Column("next", BigInteger, nullable=False),  # the next delivery to take
+    Column("horizon", InstantColumn, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # last row of the journal, 0: none
+    Column("chain_hash", LargeBinary, nullable=False),  # of that row
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("stream", String, primary_key=True),
+    Column("source", String, primary_key=True),  # empty: deliveries no registered source can be named for
+    Column("complete_until", InstantColumn),  # largest that its heartbeats gave
+    Column("imported_until", InstantColumn),  # largest that an ended import gave; counts until it delivers live
+    Column("imported_at", InstantColumn),  # horizon at which an import last ended
+    Column("hold", InstantColumn),  # while an import runs: judge no further than this
+    Column("live", Boolean, nullable=False),
+    Column("last_event_time", InstantColumn),
+    Column("last_received_at", InstantColumn),
+    Column("applied", BigInteger, nullable=False),
+    Column("duplicate", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+)
+
+rulebooks = Table(
+    "rulebooks",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("in_force_from", InstantColumn),  # null: from the beginning of time
+    Column("published_at", InstantColumn, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # canonical JSON
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("stream", String, nullable=False),
+    Column("finding", String, nullable=False),
+    Column("case", String, nullable=False),
+    Column("act", String, nullable=False),  # raise, worsen, withdraw
+    Column("delivery", String, nullable=False),  # send, digest, none
+    Column("mode", String, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("department", String, nullable=False),
+    Column("created_at", InstantColumn, nullable=False),
+    Index("outbox_finding", "finding", "seq"),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("stream", String, nullable=False),
+    Column("received_at", InstantColumn, nullable=False),
+    Column("source", String, nullable=False),  # as far as it could be read, else empty
+    Column("code", String, nullable=False),
+    Column("field", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("digest", String, nullable=False),  # SHA-256 of the whole delivery
+    Column("bytes_count", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),  # encrypted; at most EVENT_BYTES_MAX of it
+    Index("rejects_newest", "received_at"),
+    Index("rejects_code", "source", "code"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("digest", String, nullable=False, unique=True),
+    Column("created_at", InstantColumn, nullable=False),
+    Column("revoked_at", InstantColumn),
+)

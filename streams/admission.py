@@ -1,0 +1,86 @@
+"""Admission: is a delivery an event we may take, from a source that may send it?"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from monitor.events import CONSOLE, Event, EventError, EventType, content, content_hash, decode
+from monitor.rulebook.model import Rulebook
+
+VERDICTS = frozenset({EventType.CARD_UPHELD, EventType.CARD_CANCELLED, EventType.CARD_CONFIRMED})
+"""An inspector's word. No approval system may cancel the findings against itself."""
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """An event as it arrives: its bytes (or the event itself, from an importer or simulator) and its envelope.
+
+    `received_at` None means what a backfill means: when it was recorded, else when it happened. `bound_source` is
+    the source the sender's API key is bound to.
+    """
+
+    raw: bytes = b""
+    received_at: datetime | None = None
+    backfill: bool = False
+    bound_source: str | None = None
+    event: Event | None = None
+
+    @property
+    def written(self) -> bytes:
+        """The bytes delivered; of an event given decoded, its canonical content."""
+        return self.raw if self.event is None else content(self.event)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a delivery; `error` says why it was rejected."""
+
+    status: Literal["applied", "duplicate", "rejected"]
+    id: str | None = None
+    case: str | None = None
+    error: EventError | None = None
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """An event that may be taken, with its canonical content."""
+
+    event: Event
+    content: bytes
+    content_hash: bytes
+    received_at: datetime
+    backfill: bool
+
+
+def admit(delivery: Delivery, rulebook: Rulebook) -> Admitted:
+    """Decode a delivery and check that its source may send it. Raises Refused."""
+    try:
+        # An event given decoded is decoded again too: what enters the journal must be readable for ever.
+        event = decode(delivery.written)
+    except EventError as error:
+        raise Refused(error, None) from error
+    error_found = _objection(event, delivery.bound_source, rulebook)
+    if error_found is not None:
+        raise Refused(error_found, event)
+    written = content(event)
+    received_at = delivery.received_at or event.recorded or event.time
+    return Admitted(event, written, content_hash(written), received_at, delivery.backfill)
+
+
+class Refused(Exception):
+    """A delivery that may not be taken: the `error`, and the `event` as far as it could be read."""
+
+    def __init__(self, error: EventError, event: Event | None) -> None:
+        self.error, self.event = error, event
+        super().__init__(str(error))
+
+
+def _objection(event: Event, bound_source: str | None, rulebook: Rulebook) -> EventError | None:
+    if bound_source is not None and event.source != bound_source:
+        return EventError("foreign_source", "source", f"{event.source} != {bound_source}")
+    source = rulebook.source.get(event.source)
+    if source is None:
+        return EventError("unregistered_source", "source", event.source)
+    if not source.can_send(event.type) or (event.type in VERDICTS and event.source != CONSOLE):
+        return EventError("type_not_declared", "type", event.type.value)
+    if event.region is not None and not rulebook.may_speak_for(source, event.region):
+        return EventError("foreign_region", "region", event.region)
+    return None

@@ -1,0 +1,205 @@
+"""One transaction of a stream: what it has read, what it concludes, and what it writes at the end."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, select
+
+from monitor.events import TIME_MIN, Event, EventError
+from monitor.ledger import judging, rejects
+from monitor.ledger.access import Ledger
+from monitor.ledger.changes import CHUNK, Cause, Changes, Standing
+from monitor.ledger.journal import JournalTail
+from monitor.ledger.judging import SourceState
+from monitor.ledger.packing import unpack_assessment, unpack_entries
+from monitor.ledger.positions import Position, save_position
+from monitor.ledger.schema import cases, journal
+from monitor.rulebook.model import RulebookHistory
+from monitor.verdict import Assessment, JournalEntry
+from streams.admission import Admitted, Delivery, Outcome, Refused, admit
+
+EVENTS_PER_CASE_MAX: Final = 2_000
+"""A real case has a few dozen events; each new one reads all others, so that a case must not grow without end."""
+
+Identity = tuple[str, str, bytes]  # source, id, content hash: one content of one event
+_Seen = dict[str | None, set[Identity]]  # by case; None: heartbeats
+
+
+class Turn:
+    """What happens to a stream within one transaction. `write` must be the last call."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connection: Connection,
+        stream: str,
+        position: Position,
+        assess: Callable[[Iterable[JournalEntry], RulebookHistory, datetime], Assessment],
+    ) -> None:
+        self._connection, self._stream, self._position, self._assess = connection, stream, position, assess
+        self._ledger = ledger
+        self.horizon = position.horizon
+        self.states = judging.load_states(connection, stream)
+        self._states_before = {code: replace(state) for code, state in self.states.items()}
+        self._tail = JournalTail(stream, position.seq, position.chain_hash)
+        self._changes = Changes(stream, self.horizon)
+        self._rejects: list[dict[str, Any]] = []
+
+    @cached_property
+    def _rulebooks(self) -> RulebookHistory:
+        return self._ledger.publications.history(self._connection, self.horizon)
+
+    def take(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Take deliveries and assess each case they touch once; return what became of each, in their order."""
+        admitted = [self._admit(delivery) for delivery in batch]
+        events = [each for each in admitted if isinstance(each, Admitted)]
+        standings = self._load({each.event.case for each in events if each.event.case is not None})
+        seen: _Seen = {case: _identities(standing.entries) for case, standing in standings.items()}
+        seen[None] = self._known_heartbeats(events)
+        outcomes = [
+            self._apply(delivery, each, standings, seen) if isinstance(each, Admitted) else each
+            for delivery, each in zip(batch, admitted, strict=True)
+        ]
+        # Judged last, so that what heartbeats of this batch say counts for all of it, in whatever order.
+        fresh: dict[str, list[Admitted]] = defaultdict(list)
+        for each, outcome in zip(admitted, outcomes, strict=True):
+            if isinstance(each, Admitted) and outcome.status == "applied" and each.event.case is not None:
+                fresh[each.event.case].append(each)
+        for case, added in fresh.items():
+            live = any(not each.backfill for each in added)
+            why = {"cause": "event", "events": sorted(each.event.identity for each in added)}
+            self._judge(standings[case], "live" if live else "backfill", why)
+        self._position.next += len(batch)
+        return outcomes
+
+    def let_time_pass(self, limit: int) -> int:
+        """Assess again up to `limit` cases that are due, marked, or judged by an older rulebook; return how many."""
+        causes: dict[str, Cause] = dict.fromkeys(self._due(limit), "time")
+        for where in (cases.c.marked, cases.c.rulebook < self._rulebooks.current.version):
+            for case in self._some(where, limit - len(causes)):
+                causes.setdefault(case, "reassessment")
+        version = self._rulebooks.current.version
+        for case, standing in self._load(causes).items():
+            self._judge(standing, causes[case], {"cause": causes[case], "rulebook": version})
+        return len(causes)
+
+    def import_hold(self, source: str) -> datetime:
+        """Give the instant to hold a source at while a file of it is imported: where it stands."""
+        state = self.states.get(source, SourceState())
+        if state.is_new:
+            return TIME_MIN
+        return state.judged_until(self._rulebooks.current.rulebook.source.get(source), self.horizon)
+
+    def write(self) -> None:
+        """Write everything this turn took and concluded, and move the position."""
+        self._tail.write(self._connection)
+        rejects.write(self._connection, self._rejects)
+        self._changes.write(self._connection)
+        changed = {code: state for code, state in self.states.items() if state != self._states_before.get(code)}
+        judging.save_states(self._connection, self._stream, changed)
+        self._position.version += 1
+        self._position.seq, self._position.chain_hash = self._tail.seq, self._tail.chain_hash
+        save_position(self._connection, self._stream, self._position)
+
+    def _admit(self, delivery: Delivery) -> Admitted | Outcome:
+        try:
+            return admit(delivery, self._rulebooks.current.rulebook)
+        except Refused as refused:
+            return self._reject(delivery, refused.error, refused.event)
+
+    def _apply(self, delivery: Delivery, admitted: Admitted, standings: dict[str, Standing], seen: _Seen) -> Outcome:
+        event = admitted.event
+        state = self._state(event.source)
+        identity = (event.source, event.id, admitted.content_hash)
+        known = identity in seen[event.case]
+        standing = standings[event.case] if event.case is not None else None
+        if not known and standing is not None and len(standing.entries) >= EVENTS_PER_CASE_MAX:
+            return self._reject(delivery, EventError("case_full", "case", str(EVENTS_PER_CASE_MAX)), event)
+        state.note(event.time, admitted.received_at, event.data.complete_until, admitted.backfill)
+        if known:
+            state.duplicate += 1
+            return Outcome("duplicate", event.id, event.case)
+        state.applied += 1
+        seen[event.case].add(identity)
+        self._tail.append(event, admitted.content, admitted.content_hash, admitted.received_at, admitted.backfill)
+        if standing is not None:
+            standing.entries.append(JournalEntry(event, admitted.received_at, admitted.content_hash))
+            standing.live = standing.live or not admitted.backfill
+        return Outcome("applied", event.id, event.case)
+
+    def _reject(self, delivery: Delivery, error: EventError, event: Event | None) -> Outcome:
+        sender = delivery.bound_source or (event.source if event is not None else "")
+        registered = sender in self._rulebooks.current.rulebook.source
+        # Only registered codes get counters of their own: anybody could send any name.
+        self._state(sender if registered else "").rejected += 1
+        received_at = delivery.received_at or self.horizon
+        self._rejects.append(
+            self._ledger.vault.row(self._stream, error, delivery.written, sender, received_at)
+        )
+        return Outcome("rejected", event.id if event else None, event.case if event else None, error)
+
+    def _state(self, source: str) -> SourceState:
+        return self.states.setdefault(source, SourceState())
+
+    def _judge(self, standing: Standing, cause: Cause, why: dict[str, Any]) -> None:
+        before = standing.before
+        standing.source_set = judging.source_set(standing.entries)
+        rulebook = self._rulebooks.current.rulebook
+        judged_at = judging.judged_at(standing.source_set, self.states, rulebook, self.horizon)
+        if before is not None:
+            judged_at = max(judged_at, before.judged_at)  # what was judged once is not taken back by a late source
+        after = self._assess(standing.entries, self._rulebooks, judged_at)
+        assert after.case == standing.case, f"{standing.case} was assessed as {after.case}"
+        quiet_until = None if standing.live else judging.imported_at(standing.source_set, self.states)
+        self._changes.add(standing, after, cause, why, quiet_until)
+
+    def _load(self, names: Iterable[str]) -> dict[str, Standing]:
+        standings = {name: Standing(name) for name in names}
+        wanted = list(standings)
+        for start in range(0, len(wanted), CHUNK):
+            columns = (cases.c.case, cases.c.stream, cases.c.live, cases.c.assessment, cases.c.events)
+            for row in self._connection.execute(select(*columns).where(cases.c.case.in_(wanted[start : start + CHUNK]))):
+                assert row.stream == self._stream, f"case {row.case} belongs to stream {row.stream}"
+                standing = standings[row.case]
+                standing.entries = unpack_entries(row.events)
+                standing.before = unpack_assessment(row.assessment)
+                standing.live = row.live
+        return standings
+
+    def _known_heartbeats(self, admitted: Iterable[Admitted]) -> set[Identity]:
+        ids = sorted({each.event.id for each in admitted if each.event.case is None})
+        names = sorted({each.event.source for each in admitted if each.event.case is None})
+        known: set[Identity] = set()
+        for start in range(0, len(ids), CHUNK):
+            query = select(journal.c.source, journal.c.id, journal.c.content_hash).where(
+                journal.c.stream == self._stream,
+                journal.c.case.is_(None),
+                journal.c.source.in_(names),
+                journal.c.id.in_(ids[start : start + CHUNK]),
+            )
+            known.update((row.source, row.id, row.content_hash) for row in self._connection.execute(query))
+        return known
+
+    def _due(self, limit: int) -> list[str]:
+        due: list[str] = []
+        rulebook = self._rulebooks.current.rulebook
+        for sources in judging.source_sets(self._connection, self._stream):
+            judged_at = judging.judged_at(sources, self.states, rulebook, self.horizon)
+            where = (cases.c.source_set == sources) & (cases.c.next_change <= judged_at)
+            # Assessed at that very instant already: the change lies just behind it.
+            due += self._some(where & (cases.c.judged_at < judged_at), limit - len(due))
+        return due
+
+    def _some(self, where: ColumnElement[bool], limit: int) -> list[str]:
+        if limit <= 0:
+            return []
+        query = select(cases.c.case).where(cases.c.stream == self._stream, where).limit(limit)
+        return list(self._connection.execute(query).scalars())
+
+
+def _identities(entries: Iterable[JournalEntry]) -> set[Identity]:
+    return {(*entry.event.identity, entry.content_hash) for entry in entries}
