@@ -1,0 +1,181 @@
+"""assess: a case's events, the rulebook and the moment up to which it may be judged, in; an assessment out.
+
+The pure function everything rests on (design section 3): no I/O, no clock, the same for any order, repetition and
+batching of the events, and it never raises on valid ones.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from monitor.case import CaseFile, open_file
+from monitor.clocks import Clocks, clocks_of, next_change
+from monitor.events import EventType
+from monitor.measures import measures_of
+from monitor.rulebook.model import RulebookHistory
+from monitor.rules import evaluate
+from monitor.rules.evidence import stamp
+from monitor.verdict import (
+    CLOSED_STAGES,
+    Assessment,
+    Clock,
+    Finding,
+    JournalEntry,
+    Light,
+    Severity,
+    Stage,
+)
+
+T = EventType
+
+_STAGES: Final = (
+    (T.VOID, Stage.VOIDED),
+    (T.WITHDRAW, Stage.WITHDRAWN),
+    (T.FORWARD, Stage.FORWARDED),
+    (T.ARCHIVE, Stage.ARCHIVED),
+    (T.ISSUE, Stage.ISSUED),
+    (T.FINISH, Stage.FINISHED),
+    (T.REFUSE, Stage.REFUSED),
+    (T.APPROVE, Stage.APPROVED),
+    (T.TRANSFER, Stage.TRANSFERRED),
+    (T.ACCEPT, Stage.ACCEPTED),
+    (T.SUPPLEMENT_RECEIVED, Stage.APPLIED),
+    (T.SUPPLEMENT_NOTICE, Stage.SUPPLEMENTING),
+    (T.APPLY, Stage.APPLIED),
+    (T.RECEIVED, Stage.APPLIED),
+    (T.CONSULT, Stage.CONSULTED),
+)
+"""The furthest event reached says the stage; the order of events plays no part."""
+
+_BREACH_SEVERITY: Final = {
+    "statutory": Severity.STATUTORY_BREACH,
+    "promised": Severity.PROMISED_BREACH,
+    "notice": Severity.PROMISED_BREACH,
+    "accept": Severity.PROMISED_BREACH,
+    "issue": Severity.PROMISED_BREACH,
+    "leg": Severity.PROMISED_BREACH,
+    "step": Severity.WARNING,
+    "archive": Severity.WARNING,
+    "reply": Severity.NOTICE,
+}
+
+_LIGHTS: Final = {
+    Severity.NOTICE: Light.NOTICE,
+    Severity.WARNING: Light.WARNING,
+    Severity.PROMISED_BREACH: Light.PROMISED_BREACH,
+    Severity.STATUTORY_BREACH: Light.STATUTORY_BREACH,
+}
+
+
+def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> Assessment:
+    """Assess one case.
+
+    `entries` are all entries of the case, in any order, several contents of one identity included. `judged_at` is
+    judged_at = judged_at.astimezone(UTC)
+    case = open_file(entries, rulebooks, judged_at)
+    clocks = clocks_of(case)
+    findings, wakes = evaluate(case, clocks)
+    contested, later = _contested(case, findings)
+    findings = sorted((*findings, *contested), key=lambda finding: (finding.rule, finding.subject))
+    stage = _stage(case, clocks)
+    finish = case.first(T.FINISH)
+    first = case.events[0] if case.events else None
+    apply = case.first(T.APPLY, T.RECEIVED) or first
+    direct = next((event.direct_line for event in case.events if event.direct_line), None)
+    changes = [change for clock in clocks.clocks if (change := next_change(clock, judged_at)) is not None]
+    return Assessment(
+        case=case.case,
+        judged_at=judged_at,
+        rulebook=rulebooks.current.version,
+        catalogue=clocks.catalogue.version,
+        region=case.region,
+        item=case.item_code,
+        department=case.department,
+        channel=(apply and apply.channel) or "",
+        direct_line=direct or "",
+        stage=stage,
+        light=_light(clocks.clocks, findings, judged_at),
+        started_at=first.time if first else None,
+        accepted_at=clocks.accepted_at,
+        deemed=clocks.deemed,
+        finished_at=finish.time if finish else None,
+        closed=stage in CLOSED_STAGES,
+        clocks=clocks.clocks,
+        findings=tuple(findings),
+        measures=measures_of(case, clocks, findings),
+        next_change=min((*changes, *wakes, *later), default=None),
+    )
+
+
+def _contested(case: CaseFile, findings: list[Finding]) -> tuple[list[Finding], list[datetime]]:
+    """Find what was rightly found before an event came that came too late to erase it quietly.
+
+    For each event later than its source's lateness allows, the case is judged as it stood just before. A breach
+    of conduct seen then and disproved now is contested: an inspector decides, with all three times before him.
+    Returns the contested findings, and the instants at which more of that past may be judged.
+    """
+    standing = {finding.id for finding in findings}
+    contested: dict[str, Finding] = {}
+    wakes: list[datetime] = []
+    arrivals = {entry.received_at: entry for entry in reversed(case.late)}
+    for entry in sorted(arrivals.values(), key=lambda entry: entry.received_at):
+        then = case.as_known_before(entry)
+        clocks = clocks_of(then)
+        found, again = evaluate(then, clocks)
+        for finding in found:
+            if finding.kind == "conduct" and finding.id not in standing and finding.id not in contested:
+                contested[finding.id] = _contest(finding, entry)
+        known_until = entry.received_at - case.lateness(entry.event)
+        changes = (next_change(clock, then.judged_at) for clock in clocks.clocks)
+        wakes += [i for i in (*changes, *again) if i is not None and case.judged_at < i <= known_until]
+    return list(contested.values()), wakes
+
+
+def _contest(finding: Finding, late: JournalEntry) -> Finding:
+    event = late.event
+    times = {
+        "event": f"{event.source}/{event.id}",
+        "type": event.type.value,
+        "occurred": stamp(event.time),
+        "recorded": stamp(event.recorded) if event.recorded else None,
+        "received": stamp(late.received_at),
+    }
+    return msgspec.structs.replace(finding, state="contested", evidence={**finding.evidence, "late": times})
+
+
+def _stage(case: CaseFile, clocks: Clocks) -> Stage:
+    stage = next((stage for kind, stage in _STAGES if kind in case.by_type), Stage.OTHER)
+    if stage in (Stage.APPLIED, Stage.SUPPLEMENTING) and clocks.deemed:
+        return Stage.ACCEPTED
+    if stage is Stage.SUPPLEMENTING or stage in CLOSED_STAGES:
+        return stage
+    paused = any(clock.phase == "paused" for clock in clocks.clocks)
+    return Stage.SUSPENDED if paused else stage
+
+
+def _light(clocks: Iterable[Clock], findings: Iterable[Finding], judged_at: datetime) -> Light:
+    """Show the gravest thing known; grey where nothing is wrong but a clock cannot be seen or armed."""
+    clocks = tuple(clocks)
+    worst = max((*_severities(clocks, judged_at), *_found(findings)), default=None)
+    if worst is not None and worst > Severity.NOTICE:
+        return _LIGHTS[worst]
+    if any(clock.phase in ("unobserved", "unarmable") for clock in clocks):
+        return Light.GREY
+    return Light.NORMAL if worst is None else _LIGHTS[worst]
+
+
+def _severities(clocks: Iterable[Clock], judged_at: datetime) -> Iterator[Severity]:
+    for clock in clocks:
+        if clock.phase == "breached":
+            yield _BREACH_SEVERITY[clock.name]
+        elif clock.phase == "running" and clock.warn_from is not None and judged_at > clock.warn_from:
+            yield Severity.WARNING
+
+
+def _found(findings: Iterable[Finding]) -> Iterator[Severity]:
+    for finding in findings:
+        if finding.mode == "shadow":
+            continue
+        yield Severity.NOTICE if finding.state == "contested" else finding.severity

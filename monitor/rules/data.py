@@ -1,0 +1,77 @@
+"""Findings about the feed itself, never a reproach to a department: one ticket per cause, to the source's owner."""
+
+from collections.abc import Iterator, Mapping
+
+from monitor.clocks import key
+from monitor.events import Event
+from monitor.rules.rule import Subject, Violation, rule
+from monitor.verdict import Severity
+
+
+@rule("D01", version=1, kind="data", basis="目录与编码")
+def unknown_code(subject: Subject) -> Iterator[Violation]:
+    """Find codes the rulebook does not know: item, department, window, direct line."""
+    book = subject.case.current
+    windows = book.window
+    lines = {line.code for line in book.direct_lines}
+    seen: set[tuple[str, str]] = set()
+    for event in subject.case.events:
+        codes = (
+            ("item", event.item, book.item),
+            ("department", event.department, book.department),
+            ("window", event.window, windows or None),
+            ("direct_line", event.direct_line, lines or None),
+        )
+        for field, code, known in codes:
+            if code and known is not None and code not in known and (field, code) not in seen:
+                seen.add((field, code))
+                yield _ticket(subject, event, f"{field}:{code}", {"field": field, "code": code})
+
+
+@rule("D02", version=1, kind="data", basis="事件唯一标识")
+def contradiction(subject: Subject) -> Iterator[Violation]:
+    """Find one identity with two contents, and one case with two regions or items."""
+    case = subject.case
+    by_identity = {event.identity: event for event in case.events}
+    for source, id_ in case.contradicted:
+        event = by_identity.get((source, id_))
+        if event is not None:
+            evidence = {"field": "id", "values": [f"{source}/{id_}"]}
+            yield _ticket(subject, event, f"identity:{source}/{id_}", evidence, cause=f"identity:{source}")
+    for field in ("region", "item"):
+        values = sorted({value for event in case.events if (value := getattr(event, field))})
+        if len(values) > 1 and case.lead is not None:
+            evidence = {"field": field, "values": values}
+            yield _ticket(subject, case.lead, f"{field}s", evidence, cause=f"{field}s:{case.lead.source}")
+
+
+@rule("D03", version=1, kind="data", basis="行政许可法第四十二条；时限目录")
+def unarmable_clock(subject: Subject) -> Iterator[Violation]:
+    """Find clocks that cannot be armed: unknown item or leg, no profile, a day beyond the calendar."""
+    case = subject.case
+    for clock in subject.clocks.clocks:
+        if clock.phase == "unarmable" and case.lead is not None:
+            name = f"{clock.name}:{clock.subject}" if clock.subject else clock.name
+            cause = f"unarmable:{case.item_code}:{name}"
+            evidence = {"clock": name, "item": case.item_code, "limit": clock.limit}
+            yield _ticket(subject, case.lead, name, evidence, cause=cause)
+
+
+@rule("D04", version=1, kind="data", basis="监察规则")
+def broken_rule(subject: Subject) -> Iterator[Violation]:
+    """Stand for rules that crash on a case; `evaluate` makes the finding, nothing is looked for here."""
+    yield from ()
+
+
+def _ticket(
+    subject: Subject, event: Event, about: str, evidence: Mapping[str, object], cause: str | None = None
+) -> Violation:
+    return Violation(
+        occurred_at=event.time,
+        severity=Severity.NOTICE,
+        subject=about,
+        department=subject.case.department,
+        cause=cause or about,
+        events=(key(event),),
+        evidence={**evidence, "source": event.source},
+    )

@@ -1,0 +1,150 @@
+"""What a rule is, and the evaluation of all of them over one case."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from monitor.case import CaseFile
+from monitor.clocks import Clocks
+from monitor.rulebook.model import RuleSetting
+from monitor.verdict import Clock, Finding, FindingKind, FindingState, Severity, finding_id
+
+NO_SETTING: Final = RuleSetting()
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What a rule looks at: the case, its clocks, and the rule's parameters as set here."""
+
+    case: CaseFile
+    clocks: Clocks
+    parameters: Mapping[str, float]
+
+    def breached(self, *names: str) -> Iterator[Clock]:
+        """Iterate the clocks of these names that stand breached."""
+        return (clock for clock in self.clocks.clocks if clock.name in names and clock.phase == "breached")
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule says of a case; `evaluate` makes a finding of it.
+
+    `events` are the keys of the events it rests on; `evidence` holds JSON values only.
+    """
+
+    occurred_at: datetime
+    severity: Severity
+    subject: str = ""
+    department: str
+    state: FindingState = "live"
+    cause: str = ""
+    events: tuple[str, ...] = ()
+    evidence: dict[str, Any] = {}
+
+
+Check = Callable[[Subject], Iterator[Violation]]
+Wake = Callable[[Subject], Iterator[datetime]]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule: id, version (raised with every change of its meaning), legal basis and default parameters.
+
+    `wake` yields the instants at which the rule itself must be looked at again, beside those of the clocks.
+    Name and text stand in the catalogue of strings under `rule.<id>`.
+    """
+
+    id: str
+    version: int
+    kind: FindingKind
+    basis: str
+    check: Check
+    parameters: Mapping[str, float] = MappingProxyType({})
+    wake: Wake | None = None
+
+
+RULES: Final[dict[str, Rule]] = {}
+"""Every rule by id, in the order of their registration."""
+
+
+def rule(
+    id: str,  # noqa: A002 - the field's name for it
+    *,
+    version: int,
+    basis: str,
+    kind: FindingKind = "conduct",
+    parameters: Mapping[str, float] = MappingProxyType({}),
+    wake: Wake | None = None,
+) -> Callable[[Check], Check]:
+    """Register a function as a rule. Raises ValueError on an id used twice."""
+
+    def register(check: Check) -> Check:
+        if id in RULES:
+            raise ValueError(f"rule {id} is registered twice")
+        RULES[id] = Rule(id, version, kind, basis, check, parameters, wake)
+        return check
+
+    return register
+
+
+def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[datetime]]:
+    """Evaluate every rule that is not off; return the findings and the instants to look again.
+
+    A rule that crashes is itself a finding (D04): it must never look like a case that is on time.
+    """
+    findings: list[Finding] = []
+    wakes: list[datetime] = []
+    for each in RULES.values():
+        setting = case.current.rules.get(each.id, NO_SETTING)
+        if each.kind == "conduct" and setting.mode == "off":
+            continue
+        subject = Subject(case, clocks, {**each.parameters, **setting.parameters})
+        try:
+            found = [_finding(each, setting, subject, violation) for violation in each.check(subject)]
+            again = list(each.wake(subject)) if each.wake else []
+        except Exception as error:  # noqa: BLE001 - whatever a rule fails with becomes a finding that names it
+            findings.append(_crashed(each, subject, error))
+            continue
+        findings += found
+        wakes += again
+    return findings, wakes
+
+
+def _finding(each: Rule, setting: RuleSetting, subject: Subject, violation: Violation) -> Finding:
+    mode = "card" if each.kind == "data" or setting.mode == "off" else setting.mode
+    return Finding(
+        id=finding_id(subject.case.case, each.id, violation.subject),
+        rule=each.id,
+        rule_version=each.version,
+        kind=each.kind,
+        severity=violation.severity,
+        state=violation.state,
+        mode=mode,
+        subject=violation.subject,
+        department=violation.department,
+        cause=violation.cause,
+        occurred_at=violation.occurred_at,
+        evidence={
+            **violation.evidence,
+            "basis": each.basis,
+            "events": list(violation.events),
+            "versions": {
+                "rule": each.version,
+                "calendar": subject.case.current.calendar.version,
+                "catalogue": subject.clocks.catalogue.version,
+                "rulebook": subject.case.rulebooks.current.version,
+            },
+        },
+    )
+
+
+def _crashed(each: Rule, subject: Subject, error: Exception) -> Finding:
+    violation = Violation(
+        occurred_at=subject.case.events[0].time if subject.case.events else subject.case.judged_at,
+        severity=Severity.NOTICE,
+        subject=each.id,
+        department=subject.case.department,
+        cause=f"rule:{each.id}:{type(error).__name__}",
+        evidence={"rule": each.id, "error": f"{type(error).__name__}: {error}"},
+    )
+    return _finding(RULES["D04"], NO_SETTING, subject, violation)
