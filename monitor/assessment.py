@@ -73,6 +73,8 @@ def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_a
     """Assess one case.
 
     `entries` are all entries of the case, in any order, several contents of one identity included. `judged_at` is
+    the moment up to which the absence of an event may be held against anyone.
+    """
     judged_at = judged_at.astimezone(UTC)
     case = open_file(entries, rulebooks, judged_at)
     clocks = clocks_of(case)
