@@ -1,4 +1,4 @@
-"""Admission: is a delivery an event we may take, from a source that may send it?"""
+"""Admission: tell whether a delivery is an event we may take, from a source that may send it."""
 
 from datetime import datetime
 from typing import Literal

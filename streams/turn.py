@@ -137,9 +137,7 @@ class Turn:
         # Only registered codes get counters of their own: anybody could send any name.
         self._state(sender if registered else "").rejected += 1
         received_at = delivery.received_at or self.horizon
-        self._rejects.append(
-            self._ledger.vault.row(self._stream, error, delivery.written, sender, received_at)
-        )
+        self._rejects.append(self._ledger.vault.row(self._stream, error, delivery.written, sender, received_at))
         return Outcome("rejected", event.id if event else None, event.case if event else None, error)
 
     def _state(self, source: str) -> SourceState:
@@ -162,7 +160,8 @@ class Turn:
         wanted = list(standings)
         for start in range(0, len(wanted), CHUNK):
             columns = (cases.c.case, cases.c.stream, cases.c.live, cases.c.assessment, cases.c.events)
-            for row in self._connection.execute(select(*columns).where(cases.c.case.in_(wanted[start : start + CHUNK]))):
+            query = select(*columns).where(cases.c.case.in_(wanted[start : start + CHUNK]))
+            for row in self._connection.execute(query):
                 assert row.stream == self._stream, f"case {row.case} belongs to stream {row.stream}"
                 standing = standings[row.case]
                 standing.entries = unpack_entries(row.events)

@@ -8,4 +8,4 @@ from monitor.ledger.access import Ledger
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.lease import Lease, LeaseHeld
 
-__all__ = ["Ledger", "LedgerError", "Lease", "LeaseHeld"]
+__all__ = ["Lease", "LeaseHeld", "Ledger", "LedgerError"]

@@ -162,7 +162,7 @@ class Ledger:
                 raise LedgerError(f"{self.path}: this database holds no ledger")
             self._create()
         with self.read() as connection:
-            stated = {row.name: row.value for row in connection.execute(select(schema.meta))}
+            stated: dict[str, str] = {row.name: row.value for row in connection.execute(select(schema.meta))}
         found, expected = stated.get("schema_version"), str(schema.SCHEMA_VERSION)
         if found != expected:
             raise LedgerError(

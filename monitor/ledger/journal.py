@@ -48,9 +48,7 @@ class JournalTail:
         self.stream, self.seq, self.chain_hash = stream, seq, chain_hash
         self._rows: list[dict[str, Any]] = []
 
-    def append(
-        self, event: Event, content: bytes, content_hash: bytes, received_at: datetime, backfill: bool
-    ) -> None:
+    def append(self, event: Event, content: bytes, content_hash: bytes, received_at: datetime, backfill: bool) -> None:
         """Add an event; `seq` and `chain_hash` move on."""
         self.seq += 1
         row: dict[str, Any] = {

@@ -76,9 +76,7 @@ def split(source_set: str) -> list[str]:
     return source_set.split(_SEPARATOR) if source_set else []
 
 
-def judged_at(
-    source_set: str, states: Mapping[str, SourceState], rulebook: Rulebook, horizon: datetime
-) -> datetime:
+def judged_at(source_set: str, states: Mapping[str, SourceState], rulebook: Rulebook, horizon: datetime) -> datetime:
     """Give the moment up to which a case of these sources may be judged at a horizon."""
     return min(
         (
@@ -100,9 +98,7 @@ def source_sets(connection: Connection, stream: str) -> list[str]:
     of_stream = cases.c.stream == stream
     found = select(func.min(cases.c.source_set).label("source_set")).where(of_stream).cte(recursive=True)
     after = (
-        select(func.min(cases.c.source_set))
-        .where(of_stream, cases.c.source_set > found.c.source_set)
-        .scalar_subquery()
+        select(func.min(cases.c.source_set)).where(of_stream, cases.c.source_set > found.c.source_set).scalar_subquery()
     )
     found = found.union_all(select(after).where(found.c.source_set.is_not(None)))
     query = select(found.c.source_set).where(found.c.source_set.is_not(None))

@@ -29,9 +29,7 @@ def lock_position(connection: Connection, stream: str) -> Position | None:
 
     Must come before anything else is read: what was read earlier may be another writer's past.
     """
-    row = connection.execute(
-        select(positions).where(positions.c.stream == stream).with_for_update()
-    ).one_or_none()
+    row = connection.execute(select(positions).where(positions.c.stream == stream).with_for_update()).one_or_none()
     if row is None:
         return None
     return Position(row.epoch, row.version, row.next, row.horizon, row.seq, row.chain_hash)
@@ -50,9 +48,7 @@ def take_over(connection: Connection, stream: str) -> int:
 
 def save_position(connection: Connection, stream: str, position: Position) -> None:
     """Write a stream's position."""
-    connection.execute(
-        update(positions).where(positions.c.stream == stream).values(**msgspec.structs.asdict(position))
-    )
+    connection.execute(update(positions).where(positions.c.stream == stream).values(**msgspec.structs.asdict(position)))
 
 
 def last_horizon(connection: Connection) -> datetime | None:

@@ -1,15 +1,21 @@
 """Rulebooks in the ledger: immutable versions, published once, in force from a stated instant."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, insert, select
 
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.packing import pack_rulebook, unpack_rulebook
 from monitor.ledger.positions import last_horizon
 from monitor.ledger.schema import rulebooks
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
+
+
+class _Listed(NamedTuple):
+    version: int
+    in_force_from: datetime | None
+    digest: str
 
 
 class Publications:
@@ -21,7 +27,7 @@ class Publications:
 
     def __init__(self) -> None:
         self._decoded: dict[str, Rulebook] = {}
-        self._histories: dict[tuple[Any, ...], RulebookHistory] = {}
+        self._histories: dict[tuple[_Listed, ...], RulebookHistory] = {}
 
     def history(
         self, connection: Connection, horizon: datetime | None = None, version: int | None = None
@@ -33,11 +39,12 @@ class Publications:
         """
         rows = connection.execute(
             select(rulebooks.c.version, rulebooks.c.in_force_from, rulebooks.c.digest).order_by(rulebooks.c.version)
-        ).all()
-        known = [row for row in rows if _in_force(row, horizon) and (version is None or row.version <= version)]
+        )
+        listed = [_Listed(*row) for row in rows]
+        known = [row for row in listed if _in_force(row, horizon) and (version is None or row.version <= version)]
         if not known:
             raise LedgerError("this ledger has no rulebook yet: publish one with 'monitor rulebook publish FILE'")
-        key = tuple(tuple(row) for row in known)
+        key = tuple(known)
         if key not in self._histories:
             versions = tuple(
                 RulebookVersion(row.version, self._rulebook(connection, row), row.in_force_from) for row in known
@@ -45,9 +52,7 @@ class Publications:
             self._histories[key] = RulebookHistory(versions, versions[-1])
         return self._histories[key]
 
-    def publish(
-        self, connection: Connection, rulebook: Rulebook, in_force_from: datetime | None, reason: str
-    ) -> int:
+    def publish(self, connection: Connection, rulebook: Rulebook, in_force_from: datetime | None, reason: str) -> int:
         """Add a version unless it is the last one again; return its number.
 
         The first is in force from the beginning of time. A later one begins at `in_force_from`, by default now;
@@ -82,7 +87,7 @@ class Publications:
         )
         return 1 if last is None else last.version + 1
 
-    def _rulebook(self, connection: Connection, row: Row[Any]) -> Rulebook:
+    def _rulebook(self, connection: Connection, row: _Listed) -> Rulebook:
         decoded = self._decoded.get(row.digest)
         if decoded is None:
             content = connection.execute(
@@ -92,5 +97,5 @@ class Publications:
         return decoded
 
 
-def _in_force(row: Row[Any], horizon: datetime | None) -> bool:
+def _in_force(row: _Listed, horizon: datetime | None) -> bool:
     return horizon is None or row.in_force_from is None or row.in_force_from <= horizon
