@@ -343,7 +343,7 @@ def _planned_until(armory: _Armory, suspension: Event) -> datetime | None:
         return None
 
 
-def _interval(pause: Pause) -> Interval:
+def interval(pause: Pause) -> Interval:
     ends = [end for end in (pause.until, pause.planned_until) if end is not None]
     return Interval(pause.since, min(ends) if ends else None)
 
@@ -362,7 +362,7 @@ def _run(
     """Count a clock from its start under the frozen profile and the current calendar."""
     parsed = parse_limit(limit)
     pauses = armory.pauses if pausable else ()
-    intervals = [_interval(pause) for pause in pauses]
+    intervals = [interval(pause) for pause in pauses]
     warning = Decimal(str(armory.limits.warning_days))
     stop = _stop(armory.case, end)
     days = parsed.days + extension
