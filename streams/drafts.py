@@ -31,11 +31,15 @@ _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """One event to deliver and where it stood in the log: exactly one of `event` (checked) and `raw` is given."""
+    """One event to deliver and where it stood in the log: `event` where it is in order, else `raw`.
+
+    `error` is ours where the row could not even be read; otherwise the engine says what is wrong with `raw`.
+    """
 
     place: str
     event: Event | None = None
-    raw: bytes | None = None
+    raw: bytes = b""
+    error: EventError | None = None
 
 
 class CaseDrafts(msgspec.Struct, frozen=True):
@@ -88,7 +92,7 @@ class Drafter:
     def bad_row(self, row: BadRow) -> Draft:
         """Make what is stored of a row that could not be read: no event, so that it is rejected."""
         said = {"source": self._mapping.source, "place": row.place, "fault": row.detail, "row": row.written}
-        return Draft(row.place, raw=msgspec.json.encode(said))
+        return Draft(row.place, raw=msgspec.json.encode(said), error=EventError("bad_row", "row", row.detail))
 
     def _read(self, case: CaseRecord, row: Row) -> _Reading:
         name = self._get(row.attributes, self._mapping.activity)

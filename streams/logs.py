@@ -6,7 +6,7 @@ A reader (`streams.xes`, `streams.tables`) yields `CaseRecord`s; a file that can
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from monitor.language import Lang, text
 
 CHUNK_BYTES: Final = 65_536
 ROWS_PER_CASE_MAX: Final = 10_000
-"""Five times what the engine takes of one case; a trace longer than that is cut, and the cut is reported."""
+"""Five times what the engine takes of one case; rows beyond are rejected one by one."""
 ATTRIBUTES_MAX: Final = 1_000
 """Attributes of one row or case; the widest public logs have some 130."""
 
@@ -47,17 +47,23 @@ class Row:
 
 @dataclass(slots=True)
 class CaseRecord:
-    """One case of a log: its own attributes and its rows; `dropped` counts rows beyond ROWS_PER_CASE_MAX."""
+    """One case of a log: its own attributes and its rows, at most ROWS_PER_CASE_MAX."""
 
     place: str
     attributes: dict[str, str]
     rows: list[Row] = field(default_factory=list)
-    dropped: int = 0
+
+    def add(self, row: Row) -> "BadRow | None":
+        """Take a row, or give it back as one too many."""
+        if len(self.rows) < ROWS_PER_CASE_MAX:
+            self.rows.append(row)
+            return None
+        return BadRow(row.place, f"more than {ROWS_PER_CASE_MAX:,} rows in one case", str(row.attributes))
 
 
 @dataclass(slots=True)
 class BadRow:
-    """A row that cannot even be cut into attributes, with what was found; the rest of the file goes on."""
+    """A row that cannot be taken into a case, with what was found; the rest of the file goes on."""
 
     place: str
     detail: str
@@ -75,11 +81,11 @@ class LogReader(Protocol):
 class LogFile:
     """A log file, plain or gzip (told by its first bytes), read forward once in bounded memory.
 
-    Raises LogFault on opening when it cannot be opened.
+    `watch` is told the position after every chunk. Raises LogFault when it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, watch: Callable[[int], None] = lambda position: None) -> None:
+        self.path, self._watch = path, watch
         try:
             self._disk: BinaryIO = path.open("rb")
         except OSError as error:
@@ -103,6 +109,7 @@ class LogFile:
         """Yield the decompressed content. Raises LogFault naming the position where it ends too early."""
         while chunk := self._read():
             self.bytes_read += len(chunk)
+            self._watch(self.position)
             yield chunk
 
     def _read(self) -> bytes:

@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from typing_extensions import Buffer
 
-from streams.logs import ATTRIBUTES_MAX, ROWS_PER_CASE_MAX, BadRow, CaseRecord, LogFault, LogFile, Row
+from streams.logs import ATTRIBUTES_MAX, BadRow, CaseRecord, LogFault, LogFile, Row
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 LINE_CHARACTERS_MAX: Final = 1024 * 1024
 _SHOWN_CHARACTERS: Final = 2_000
@@ -135,7 +137,7 @@ class _Bytes(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         self._left = self._left or next(self._chunks, b"")
         with memoryview(buffer) as room:
             taken, self._left = self._left[: len(room)], self._left[len(room) :]
@@ -143,7 +145,7 @@ class _Bytes(io.RawIOBase):
         return len(taken)
 
 
-def _cases(sorter: sqlite3.Connection, names: list[str]) -> Iterator[CaseRecord]:
+def _cases(sorter: sqlite3.Connection, names: list[str]) -> Iterator[CaseRecord | BadRow]:
     case: CaseRecord | None = None
     current = -1
     decode = msgspec.msgpack.Decoder(list[str]).decode
@@ -155,9 +157,7 @@ def _cases(sorter: sqlite3.Connection, names: list[str]) -> Iterator[CaseRecord]
             case, current = CaseRecord(row.place, {}), number
         for name, value in row.attributes.items():
             case.attributes.setdefault(name, value)
-        if len(case.rows) < ROWS_PER_CASE_MAX:
-            case.rows.append(row)
-        else:
-            case.dropped += 1
+        if too_many := case.add(row):
+            yield too_many
     if case is not None:
         yield case

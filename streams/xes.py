@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.parsers import expat
 
-from streams.logs import ATTRIBUTES_MAX, ROWS_PER_CASE_MAX, CaseRecord, LogFault, LogFile, Row
+from streams.logs import ATTRIBUTES_MAX, BadRow, CaseRecord, LogFault, LogFile, Row
 
 TAG_BYTES_MAX: Final = 4 * 1024 * 1024
 """One tag of a real log is under 10 kB; expat holds an unfinished tag in memory."""
@@ -32,10 +32,11 @@ class XesLog:
         self._traces = 0
         self._case: CaseRecord | None = None
         self._row: Row | None = None
-        self._finished: list[CaseRecord] = []
+        self._rows = 0
+        self._finished: list[CaseRecord | BadRow] = []
 
-    def __iter__(self) -> Iterator[CaseRecord]:
-        """Yield the cases. Raises LogFault where the XML ends early, is malformed, or is refused."""
+    def __iter__(self) -> Iterator[CaseRecord | BadRow]:
+        """Yield the cases, and rows too many before theirs. Raises LogFault where the XML breaks off."""
         fed = 0
         for chunk in self._file.chunks():
             fed += len(chunk)
@@ -44,7 +45,7 @@ class XesLog:
                 raise LogFault("tag_too_long", self._place(), f"{TAG_BYTES_MAX:,}")
         yield from self._parse(b"", final=True)
 
-    def _parse(self, chunk: bytes, *, final: bool) -> Iterator[CaseRecord]:
+    def _parse(self, chunk: bytes, *, final: bool) -> Iterator[CaseRecord | BadRow]:
         """Parse a chunk and yield the cases it finishes, those before a fault too."""
         fault: LogFault | None = None
         try:
@@ -76,13 +77,15 @@ class XesLog:
                 raise LogFault("not_xes", self._place(), tag[:100])
             if depth == _TRACE and name == "trace":
                 self._traces += 1
+                self._rows = 0
                 self._case = CaseRecord(f"trace {self._traces}", {})
         elif self._row is not None:
             if depth == _EVENT + 1:
                 self._put(self._row.attributes, attributes)
         elif depth == _EVENT:
             if name == "event":
-                self._row = Row(f"{self._case.place}, event {len(self._case.rows) + 1}", {})
+                self._rows += 1
+                self._row = Row(f"{self._case.place}, event {self._rows}", {})
             else:
                 self._put(self._case.attributes, attributes)
 
@@ -99,10 +102,8 @@ class XesLog:
         if self._case is None:
             return
         if depth == _EVENT and self._row is not None:
-            if len(self._case.rows) < ROWS_PER_CASE_MAX:
-                self._case.rows.append(self._row)
-            else:
-                self._case.dropped += 1
+            if too_many := self._case.add(self._row):
+                self._finished.append(too_many)
             self._row = None
         elif depth == _TRACE:
             self._finished.append(self._case)
