@@ -1,0 +1,177 @@
+"""What Prometheus scrapes of a ledger: the figures of `monitor.figures`, each with bounded labels.
+
+Every process that reads the same ledger exposes the same values, so that rules take `max without (instance)`.
+Sums over the ledger are gauges, because a correction may lower them. Labels hold codes of the rulebook and words
+of our own, never a case, a person or free text; a code no rulebook knows is counted as `other`.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from threading import Lock
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection
+
+from monitor import figures
+from monitor.language import catalogue
+from monitor.ledger import Ledger, judging, positions
+from monitor.rulebook.model import Rulebook
+from monitor.rules import RULES
+from monitor.verdict import Light, Severity
+
+CACHE_SECONDS: Final = 1.0
+CACHE_SHARE: Final = 10
+"""A scrape that took a second is kept for ten, so that reading never takes more than a tenth of the time."""
+
+OTHER: Final = "other"
+SUMMED: Final = ("applied", "accepted", "finished", "promised_on_time", "promised_overdue")
+
+
+class LedgerCollector(Collector):
+    """Read the ledger when scraped, in one short transaction, and keep what was read for about a second."""
+
+    def __init__(self, ledger: Ledger, stream: str = "embedded") -> None:
+        self._ledger, self._stream = ledger, stream
+        self._lock = Lock()
+        self._kept: list[Metric] = []
+        self._kept_until = 0.0
+
+    def collect(self) -> list[Metric]:
+        """Give the metrics. Raises the database's error: no figure is better than a wrong one."""
+        with self._lock:
+            began = time.monotonic()
+            if began >= self._kept_until:
+                self._kept = list(self._read())
+                took = time.monotonic() - began
+                self._kept_until = began + took + max(CACHE_SECONDS, CACHE_SHARE * took)
+            return self._kept
+
+    def describe(self) -> list[Metric]:
+        """Describe nothing: registering must not read the ledger."""
+        return []
+
+    def _read(self) -> Iterator[Metric]:
+        yield _gauge(
+            "supervision_build_info",
+            "Version of the monitor; always 1.",
+            {(version("supervision-monitor"),): 1},
+            ("version",),
+        )
+        with self._ledger.read() as connection:
+            states = judging.load_states(connection, self._stream)
+            horizon = positions.last_horizon(connection) or datetime.now(UTC)
+            rulebook = self._ledger.publications.history(connection, horizon).current.rulebook
+            yield from _sources(states, rulebook)
+            yield from _cases(connection, rulebook)
+            yield from _findings(connection)
+            yield from _the_rest(connection, horizon, rulebook)
+
+
+def _sources(states: Mapping[str, judging.SourceState], rulebook: Rulebook) -> Iterator[Metric]:
+    events = CounterMetricFamily(
+        "supervision_events", "Events received, by source and what became of them.", labels=("source", "outcome")
+    )
+    last = GaugeMetricFamily(
+        "supervision_source_last_event_timestamp_seconds", "Time of the newest event of a source.", labels=("source",)
+    )
+    received = GaugeMetricFamily(
+        "supervision_source_last_received_timestamp_seconds", "When a source last delivered.", labels=("source",)
+    )
+    totals: Counter[tuple[str, str]] = Counter(
+        {(code, outcome): 0 for code in (*rulebook.source, OTHER) for outcome in ("applied", "duplicate", "rejected")}
+    )
+    for code, state in states.items():
+        known = _known(code, rulebook.source)
+        totals[known, "applied"] += state.applied
+        totals[known, "duplicate"] += state.duplicate
+        totals[known, "rejected"] += state.rejected
+        if known == code and state.last_event_time is not None:
+            last.add_metric((code,), state.last_event_time.timestamp())
+        if known == code and state.last_received_at is not None:
+            received.add_metric((code,), state.last_received_at.timestamp())
+    for labels, count in totals.items():
+        events.add_metric(labels, count)
+    yield from (events, last, received)
+
+
+def _cases(connection: Connection, rulebook: Rulebook) -> Iterator[Metric]:
+    units = {(department.region, department.code) for department in rulebook.departments} | {(OTHER, OTHER)}
+    lights: Counter[tuple[str, ...]] = Counter({(*unit, light.value): 0 for unit in units for light in Light})
+    for (region, department, light), count in figures.open_by_department(connection).items():
+        lights[(*_unit(region, department, units), light)] += count
+    yield _gauge("supervision_cases_open", "Open cases, by light.", lights, ("region", "department", "light"))
+    sums = figures.sums_by_department(connection, *SUMMED)
+    for position, name in enumerate(SUMMED):
+        totals: Counter[tuple[str, ...]] = Counter(dict.fromkeys(units, 0))
+        for (region, department), values in sums.items():
+            totals[_unit(region, department, units)] += values[position]
+        yield _gauge(f"supervision_cases_{name}", _SUMMED_HELP[name], totals, ("region", "department"))
+    seen = figures.coverage(connection)
+    yield _gauge(
+        "supervision_coverage_clocks_observed", "Clocks whose source can send their two ends.", {(): seen.numerator}
+    )
+    yield _gauge("supervision_coverage_clocks", "Clocks of all cases.", {(): seen.denominator})
+
+
+_SUMMED_HELP: Final = {
+    "applied": "Cases applied for.",
+    "accepted": "Cases accepted, deemed ones included.",
+    "finished": "Cases finished.",
+    "promised_on_time": "Promised clocks that stopped within their limit.",
+    "promised_overdue": "Promised clocks that stopped beyond their limit.",
+}
+
+
+def _findings(connection: Connection) -> Iterator[Metric]:
+    standing: Counter[tuple[str, ...]] = Counter(
+        {
+            (rule.id, severity.name.lower(), state): 0
+            for rule in RULES.values()
+            for severity in Severity
+            for state in ("live", "provisional", "contested")
+        }
+    )
+    for (rule_id, _kind, severity, state), count in figures.standing_findings(connection).items():
+        standing[_known(rule_id, RULES), Severity(severity).name.lower(), state] += count
+    yield _gauge("supervision_findings", "Findings shown and not withdrawn.", standing, ("rule", "severity", "state"))
+
+
+def _the_rest(connection: Connection, horizon: datetime, rulebook: Rulebook) -> Iterator[Metric]:
+    today = figures.day_of(horizon, ZoneInfo(rulebook.calendar.zone))
+    due, waiting = figures.due_within(connection, today), figures.unjudged(connection, horizon)
+    yield _gauge("supervision_cases_due_today", "Open cases due today.", {(): due})
+    yield _gauge("supervision_cases_unjudged", "Cases whose sources have not confirmed up to now.", {(): waiting})
+    kept: Counter[tuple[str, ...]] = Counter(dict.fromkeys(((code,) for code in reject_codes()), 0))
+    for code, count in figures.rejects_by_code(connection).items():
+        kept[(_known(code, reject_codes()),)] += count
+    yield _gauge("supervision_rejects", "Rejects kept, by the code of their reason.", kept, ("code",))
+    backlog = figures.outbox_backlog(connection)
+    yield _gauge("supervision_outbox_backlog", "Notices to be sent that were not.", {(): backlog})
+
+
+def reject_codes() -> frozenset[str]:
+    """Give every code a reject can have: those the catalogue has a reason for."""
+    return frozenset(key.split(".")[1] for key in catalogue("en") if key.startswith("reject."))
+
+
+def _known(code: str, known: Collection[str]) -> str:
+    return code if code in known else OTHER
+
+
+def _unit(region: str, department: str, units: Collection[tuple[str, str]]) -> tuple[str, str]:
+    return (region, department) if (region, department) in units else (OTHER, OTHER)
+
+
+def _gauge(
+    name: str, help_text: str, values: Mapping[tuple[str, ...], float], labels: tuple[str, ...] = ()
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_text, labels=labels)
+    for label_values, value in sorted(values.items()):
+        family.add_metric(label_values, value)
+    return family
