@@ -94,9 +94,11 @@ class Changes:
         self._cases[standing.case] = _case_row(self._stream, standing, after)
         self._statistics.move(before, after)
         old = {finding.id: finding for finding in before.findings} if before is not None else {}
+        # The rows of findings repeat these two of the case.
+        elsewhere = before is not None and (before.region, before.item) != (after.region, after.item)
         new = {finding.id: finding for finding in after.findings}
         for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
+            if elsewhere or old.get(key) != new.get(key):
                 change = _FindingChange(after, old.get(key), new.get(key), cause, why)
                 if cause == "time" and quiet_until is not None and change.finding.occurred_at <= quiet_until:
                     change = msgspec.structs.replace(change, cause="backfill")

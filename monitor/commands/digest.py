@@ -1,0 +1,60 @@
+"""`monitor digest`: print what makes two ledgers the same."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from monitor.commands.options import (
+    EXIT_UNUSABLE,
+    JsonOption,
+    LangOption,
+    LedgerOption,
+    err,
+    language,
+    opened,
+    out,
+    print_document,
+)
+from monitor.language import Lang, text
+
+PARTS = ("journal", "assessments", "findings", "statistics", "outbox")
+
+
+def digest(
+    horizon: Annotated[
+        str | None,
+        typer.Option(help="Compare as of this instant (RFC 3339 with offset); by default the last one seen."),
+    ] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Print the canonical digest: equal for two ledgers that say the same, however they came to it."""
+    from monitor.ledger.digest import digests
+
+    spoken = language(lang)
+    at = _instant(horizon, spoken)
+    with opened(ledger) as book:
+        found = digests(book, at)
+    parts = {part: getattr(found, part) for part in PARTS}
+    if as_json:
+        print_document({"digest": found.whole, "horizon": found.horizon, **parts})
+        return
+    out.print(found.whole, style="bold")
+    out.print(text("digest.horizon", spoken, horizon=found.horizon.isoformat()))
+    for part, value in parts.items():
+        out.print(f"{value}  {text(f'digest.{part}', spoken)}", markup=False)
+
+
+def _instant(written: str | None, lang: Lang) -> datetime | None:
+    if written is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(written)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        err.print(text("digest.not_an_instant", lang, written=written), style="red", markup=False)
+        raise typer.Exit(EXIT_UNUSABLE)
+    return instant

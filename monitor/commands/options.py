@@ -1,0 +1,53 @@
+"""Options and output that the commands share."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from monitor.language import Lang
+from monitor.ledger import Ledger, LedgerError
+from monitor.settings import Settings
+
+LedgerOption = Annotated[
+    str | None,
+    typer.Option("--ledger", envvar="MONITOR_LEDGER", help="Database URL of the ledger.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+LangOption = Annotated[
+    Lang | None,
+    typer.Option("--lang", envvar="MONITOR_LANG", help="zh or en.", show_default=False),
+]
+
+EXIT_DIFFERENT = 1
+"""The command worked, and what it found is not as it must be."""
+EXIT_UNUSABLE = 2
+"""The command could not do its work."""
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def opened(url: str | None, create: bool = False) -> Iterator[Ledger]:
+    """Open the ledger of a command; what is wrong with it is said on standard error, and the command ends."""
+    try:
+        with Ledger.open(url or Settings().ledger_url, create=create) as ledger:
+            yield ledger
+    except LedgerError as error:
+        err.print(str(error), style="red", markup=False)
+        raise typer.Exit(EXIT_UNUSABLE) from None
+
+
+def language(chosen: Lang | None) -> Lang:
+    """Give the language asked for, else that of the deployment."""
+    return chosen or Settings().lang
+
+
+def print_document(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, order="deterministic")).decode() + "\n")

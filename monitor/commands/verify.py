@@ -1,0 +1,48 @@
+"""`monitor verify`: check that the ledger says what follows from its events."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.commands.options import (
+    EXIT_DIFFERENT,
+    JsonOption,
+    LangOption,
+    LedgerOption,
+    language,
+    opened,
+    out,
+    print_document,
+)
+from monitor.language import text
+
+
+def verify(
+    seal: Annotated[Path | None, typer.Option(help="Check a document of 'monitor seal' as well.")] = None,
+    public_key: Annotated[str | None, typer.Option(help="The key the witness was given for its seals.")] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Recompute chain, assessments, findings and statistics, and name the first difference (exit code 1)."""
+    from monitor.ledger.seal import from_document, verify_seal
+    from monitor.ledger.verify import verify as verify_ledger
+
+    with opened(ledger) as book:
+        if seal is not None:
+            verify_seal(book, from_document(seal.read_bytes()), public_key)
+        result = verify_ledger(book)
+    spoken = language(lang)
+    if as_json:
+        print_document(result)
+    elif (difference := result.difference) is None:
+        counts = {name: getattr(result, name) for name in ("events", "cases", "findings", "statistics")}
+        out.print(text("verify.agrees", spoken, **counts), style="green")
+        if seal is not None:
+            out.print(text("verify.sealed", spoken), style="green")
+    else:
+        shown = {name: getattr(difference, name) for name in difference.__struct_fields__}
+        out.print(text("verify.differs", spoken, **shown), style="red", markup=False)
+    if result.difference is not None:
+        raise typer.Exit(EXIT_DIFFERENT)
