@@ -1,0 +1,281 @@
+"""The courses a case can take, one small function each; a clean course breaks no rule, the others say which."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from monitor.events import Due, EventData, EventType
+from monitor.rulebook.model import ItemType
+from streams.simulator.intake import accept, accept_today, apply, consult, refuse, voucher
+from streams.simulator.mix import Mix
+from streams.simulator.outcome import GRANTED, decide, finish, hand_over, overdue
+from streams.simulator.proceeding import Proceeding
+
+_SUSPENDABLE_DAYS: Final = 4
+"""Promises shorter than this leave no room for a procedure of art. 45 that is not late either way of counting it."""
+_DEEMED_DAYS: Final = 15
+"""Promises shorter than this (calendar days at worst) would be broken too by a notice that comes after a week."""
+_PLANNED_DAYS: Final = (5.0, 10.0, 15.0, 20.0)
+
+
+def visit(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Let a visitor in: a question only, a refusal, or the course of the item's type.
+
+    `pace` is the share of the promise that handling takes on average.
+    """
+    if case.chance(mix.consulted_only):
+        consult(case)
+    elif case.chance(mix.refused):
+        refuse(case, mix)
+    else:
+        _BY_TYPE[case.counter.item.type](case, mix, pace)
+
+
+def instant(case: Proceeding, mix: Mix, pace: float) -> None:
+    """即办件: accepted, decided and finished on the same day."""
+    accept_today(case, mix)
+    if case.needs(EventType.TRANSFER):
+        case.minutes(1, 5, case.closing())
+        case.tell(EventType.TRANSFER, "accept")
+    granted = not case.chance(mix.denied)
+    case.minutes(5, 30, case.closing())
+    decided_at = decide(case, case.at, granted=granted)
+    case.minutes(2, 10, case.closing())
+    finish(case, case.at, granted=granted)
+    hand_over(case, mix, decided_at, today=True, granted=granted)
+
+
+def promised(case: Proceeding, mix: Mix, pace: float) -> None:
+    """承诺件: one of the courses below, almost always on time."""
+    draw = case.rng.random()
+    for share, course in (
+        (mix.late_promised, late_promised),
+        (mix.late_statutory, late_statutory),
+        (mix.extended, extended),
+        (mix.deemed, deemed),
+        (mix.withdrawn, withdrawn),
+        (mix.suspended, suspended),
+        (1.0, on_time),
+    ):
+        draw -= share
+        if draw < 0:
+            course(case, mix, pace)
+            return
+
+
+def on_time(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Decide and finish well within the promise."""
+    accept(case, mix)
+    _handle(case, mix, _in_time(case, pace, case.at))
+
+
+def withdrawn(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Accept, and then the applicant thinks better of it."""
+    accept(case, mix)
+    end = _in_time(case, pace, case.at)
+    _transfer(case, end)
+    case.on_to(case.at + (end - case.at) * 0.7, EventType.APPROVE)
+    case.tell(EventType.WITHDRAW, data=EventData(reason_code="applicant_withdrew"))
+
+
+def suspended(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Stop the clocks for a listed procedure of the item, told in writing (art. 45), and go on before it is used up."""
+    item, rng = case.counter.item, case.rng
+    limits = [limit for limit in (case.counter.decided_within, case.counter.statutory) if limit is not None]
+    if not item.procedures or any(limit.unit == "cd" or limit.days < _SUSPENDABLE_DAYS for limit in limits):
+        return on_time(case, mix, pace)
+    accept(case, mix)
+    accepted_at = case.at
+    _transfer(case, case.at + 0.2)
+    case.at += 0.1 + 0.7 * rng.random()
+    planned = rng.choice(_PLANNED_DAYS)
+    suspended_at, case.at = case.at, case.at + planned * (0.2 + 0.7 * rng.random())
+    resumed_at, case.at = case.at, suspended_at
+    data = EventData(
+        procedure=rng.choice(item.procedures),
+        legal_basis="行政许可法第四十五条",
+        planned_days=planned,
+        told_at=case.instant(),
+        approver=case.operator("approve"),
+    )
+    known_at = resumed_at if case.reports_at_end(EventType.SUSPEND) else None
+    case.tell(EventType.SUSPEND, "review", data, known_at=known_at)
+    case.at = resumed_at
+    case.tell(EventType.RESUME, "review")
+    latest = _latest(case, accepted_at) - 2 + resumed_at - suspended_at
+    case.days(max(0.3, pace * float(case.counter.decided_within.days)), latest)
+    end = case.at
+    case.at = resumed_at
+    return _handle(case, mix, end, transferred=True)
+
+
+def late_promised(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Break the promise by a day or two, not the law (V01)."""
+    accept(case, mix)
+    counter = case.counter
+    late_at = overdue(case.within(counter.decided_within)) + 1.5 * case.rng.random()
+    lawful = counter.statutory is None or late_at < case.within(counter.statutory)
+    if counter.item.promised_limit is None or not lawful:
+        return _handle(case, mix, _in_time(case, pace, case.at))
+    case.planned.add("V01")
+    return _handle(case, mix, late_at)
+
+
+def late_statutory(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Decide past the law's limit (V02), and so past the promise as well."""
+    accept(case, mix)
+    counter = case.counter
+    if counter.statutory is None:
+        return _handle(case, mix, _in_time(case, pace, case.at))
+    case.planned.update(("V01", "V02") if counter.item.promised_limit else ("V02",))
+    decided_at = overdue(case.within(counter.statutory)) + 2 * case.rng.random()
+    return _handle(case, mix, decided_at + 0.3, decided_at=decided_at)
+
+
+def extended(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Have the law's limit extended by the organ's head (art. 42): lawful, but the promise is broken (V01)."""
+    counter = case.counter
+    if counter.item.nature != "licence" or counter.statutory is None or not counter.item.promised_limit:
+        return on_time(case, mix, pace)
+    accept(case, mix)
+    end = case.within(counter.statutory)
+    if end - case.at < 3:
+        return _handle(case, mix, _in_time(case, pace, case.at))
+    case.planned.add("V01")
+    _transfer(case, end)
+    case.at = end - 1.5
+    data = EventData(
+        days=float(counter.extension_days),
+        reason_code="complex_case",
+        legal_basis="行政许可法第四十二条",
+        approver=f"{counter.item.department}-head",
+        approver_role="organ_head",
+        told_at=case.instant(),
+    )
+    case.tell(EventType.EXTEND, "review", data)
+    late_at = overdue(end) + (counter.extension_days - 3) * case.rng.random()
+    return _handle(case, mix, late_at, transferred=True)
+
+
+def deemed(case: Proceeding, mix: Mix, pace: float) -> None:
+    """Leave an applicant without any notice for five days: accepted by law on the day he came (V04)."""
+    if case.counter.decided_within.days < _DEEMED_DAYS:
+        return on_time(case, mix, pace)
+    apply(case, mix)
+    latest = _latest(case, case.at) - 0.2
+    noticed_at = overdue(case.within(case.counter.notice)) + 1.5 * case.rng.random()
+    case.planned.add("V04")
+    case.at = noticed_at
+    voucher(case)
+    case.days(1.0, latest)
+    end, case.at = case.at, noticed_at
+    return _handle(case, mix, end)
+
+
+def joint(case: Proceeding, mix: Mix, pace: float) -> None:
+    """联办件: a leg for each department, decided side by side, the lead last."""
+    counter, rng = case.counter, case.rng
+    if not counter.legs:
+        return promised(case, mix, pace)
+    accept(case, mix)
+    end = _latest(case, case.at)
+    case.minutes(10, 60)
+    case.tell(EventType.TRANSFER, "accept", EventData(to=tuple(counter.legs)))
+    transferred_at, lead = case.at, counter.item.department
+    legs: list[tuple[float, str]] = []
+    for department, limit in counter.legs.items():
+        case.at = transferred_at
+        leg_by = min(case.within(limit), transferred_at + (end - transferred_at) * 0.8)
+        case.days(max(0.2, (leg_by - transferred_at) * 0.3), leg_by)
+        legs.append((case.at, department))
+    slowest, department = max(legs)
+    late_at = overdue(timed := case.within(counter.legs[department], transferred_at)) + 0.5 * rng.random()
+    if case.chance(mix.late_leg) and slowest <= timed and late_at < end - 1:
+        case.planned.add("V03")
+        legs[legs.index((slowest, department))] = (late_at, department)
+    for case.at, department in sorted(legs):
+        case.tell(EventType.APPROVE, "approve", GRANTED, None if department == lead else department)
+    if lead not in counter.legs:
+        case.days(0.3, end - 0.2)
+        decide(case, case.at)
+    decided_at = case.at
+    case.days(0.2, end)
+    finish(case, case.at)
+    return hand_over(case, mix, decided_at)
+
+
+def escalated(case: Proceeding, mix: Mix, pace: float) -> None:
+    """上报件: reviewed here within the limit and sent up with all materials (art. 35, 43)."""
+    accept(case, mix)
+    end = _in_time(case, pace, case.at)
+    _transfer(case, end)
+    case.on_to(end, EventType.APPROVE)
+    case.tell(EventType.FORWARD, "review")
+    if case.counter.archive is not None:
+        case.days(1.0, case.within(case.counter.archive))
+        case.tell(EventType.ARCHIVE, "accept")
+
+
+def due_at(case: Proceeding, due: datetime, mix: Mix, *, on_time: bool) -> None:
+    """Handle a case whose source has set the due instant (`data.due`), and finish just in time or just too late (V01).
+
+    Only for a timetable that does not close: the due instant is minutes away on the wall.
+    """
+    apply(case, mix)
+    case.minutes(1, 2)
+    voucher(case, EventData(voucher=f"SL-{case.case}", due=Due(promised=due)))
+    _, due_in = case.timetable.position(due)
+    margin = 60 * case.rng.uniform(0.2, 0.8) if on_time else -60 * case.rng.uniform(0.5, 4)
+    if not on_time:
+        case.planned.add("V01")
+    _handle(case, mix, due_in - margin / case.timetable.seconds(case.day))
+
+
+_BY_TYPE: Final[dict[ItemType, Callable[[Proceeding, Mix, float], None]]] = {
+    "instant": instant,
+    "promised": promised,
+    "joint": joint,
+    "escalated": escalated,
+}
+
+
+def _latest(case: Proceeding, since: float) -> float:
+    """Tell until when both promise and law are kept, counted from an office time."""
+    latest = case.within(case.counter.decided_within, since)
+    if case.counter.statutory is not None:
+        latest = min(latest, case.within(case.counter.statutory, since))
+    return latest
+
+
+def _in_time(case: Proceeding, pace: float, since: float) -> float:
+    """Draw when a case is finished: promises are slack, so most often after a fraction of the limit."""
+    latest = _latest(case, since)
+    now = case.at
+    case.days(max(0.05, pace * float(case.counter.decided_within.days)), latest)
+    end, case.at = case.at, now
+    return end
+
+
+def _transfer(case: Proceeding, end: float) -> None:
+    """Pass the case on inside the department soon after acceptance."""
+    if case.needs(EventType.TRANSFER):
+        case.minutes(5, 60, case.at + (end - case.at) * 0.2)
+        case.tell(EventType.TRANSFER, "accept")
+
+
+def _handle(
+    case: Proceeding, mix: Mix, end: float, *, decided_at: float | None = None, transferred: bool = False
+) -> None:
+    """Take an accepted case through review and decision to its finish at `end`, then hand over and archive."""
+    if not transferred:
+        _transfer(case, end)
+    if case.chance(mix.inspected):
+        case.at += (end - case.at) * 0.3
+        officers = (case.operator("review"), f"{case.counter.item.department}-inspector")
+        case.tell(EventType.SITE_CHECK, "review", EventData(officers=officers))
+    granted = not case.chance(mix.denied)
+    if decided_at is None:
+        decided_at = case.at + (end - case.at) * (0.7 + 0.25 * case.rng.random())
+    decided_at = decide(case, decided_at, granted=granted)
+    finish(case, end, granted=granted)
+    hand_over(case, mix, decided_at, granted=granted)

@@ -1,0 +1,156 @@
+"""The hall: which items are asked for how often, who handles a case of each, and which source tells of it."""
+
+from datetime import date
+from itertools import accumulate
+from random import Random
+from typing import Final, get_args
+
+from monitor.events import CONSOLE, Channel, EventType
+from monitor.rulebook.model import DirectLine, Item, ItemType, Limit, Power, Rulebook, Source, parse_limit
+from streams.simulator.mix import Mix
+
+_POPULAR_MAX: Final = 40.0
+"""The busiest items see so many times the cases of the quietest, a usual spread of a hall's counters."""
+_UNSTATED: Final = parse_limit("5 wd")
+"""Within what a case is decided whose item states no limit at all."""
+
+Delegates = dict[tuple[str, Power], list[tuple[str, date, date]]]
+"""Operators by item and power, each with the first and last day of his delegation."""
+Senders = dict[EventType, Source]
+"""Which source tells of an event of each type; what nobody can send is not told."""
+
+
+class Counter:
+    """How cases of one item are handled: where, by whom and within which limits."""
+
+    def __init__(self, rulebook: Rulebook, item: Item, delegates: Delegates, weight: float) -> None:
+        limits = rulebook.limits
+        self.item, self.weight = item, weight
+        self.region = rulebook.department[item.department].region
+        self.windows = [window.code for window in rulebook.windows if window.department == item.department]
+        self.steps = frozenset(item.steps)
+        self.notice = parse_limit(limits.notice)
+        self.statutory = _statutory(rulebook, item)
+        self.decided_within = parse_limit(item.promised_limit) if item.promised_limit else self.statutory or _UNSTATED
+        self.issue = parse_limit(item.issue_limit or limits.issue)
+        self.archive = parse_limit(limits.archive) if limits.archive else None
+        self.reply = parse_limit(limits.reply) if limits.reply else None
+        self.extension_days = limits.extension_joint_days_max if item.legs else limits.extension_days_max
+        self.legs = {department: parse_limit(limit) for department, limit in item.legs.items()}
+        self.step_limits = {EventType(step): parse_limit(limit) for step, limit in item.step_limits.items()}
+        self._operators = {power: delegates.get((item.code, power), []) for power in get_args(Power)}
+
+    def operator(self, power: Power, turn: int, day: date) -> str:
+        """Name who uses a power on a day: a delegate at the window in turn, else the department's own official."""
+        delegates = [operator for operator, first, last in self._operators[power] if first <= day <= last]
+        return delegates[turn % len(delegates)] if delegates else f"{self.item.department}-{power}"
+
+
+class Hall:
+    """Every counter, drawn by how often its item is asked for, and the sources by whom they speak for."""
+
+    def __init__(self, rulebook: Rulebook, mix: Mix) -> None:
+        self.rulebook, self.mix = rulebook, mix
+        self.live_sources = [
+            s.code
+            for s in rulebook.sources
+            if s.code != CONSOLE and s.lateness_hours == 0 and s.authentication != "import"
+        ]
+        self._counters = self._open()
+        self._weights = {kind: list(accumulate(c.weight for c in of)) for kind, of in self._counters.items()}
+        self._types = [kind for kind, _ in mix.types if kind in self._counters]
+        self._type_weights = list(accumulate(share for kind, share in mix.types if kind in self._counters))
+        self._channels = [channel for channel, _ in mix.channels]
+        self._channel_weights = list(accumulate(share for _, share in mix.channels))
+        self._senders: dict[tuple[str, Channel], Senders] = {}
+        promised = self._counters.get("promised", [])
+        mean = sum(float(c.decided_within.days) * c.weight for c in promised)
+        mean /= sum(c.weight for c in promised) or 1
+        self.pace = mix.promised_days_mean / mean if mean else 0.1
+        """Office days taken for each day promised."""
+
+    def _open(self) -> dict[ItemType, list[Counter]]:
+        """Open a counter for every item that has entered the centre and that a source speaks for."""
+        counters: dict[ItemType, list[Counter]] = {}
+        popular = Random(self.rulebook.name_en)
+        delegates = _delegates(self.rulebook)
+        for item in self.rulebook.items:
+            weight = min(popular.paretovariate(1.0), _POPULAR_MAX)
+            counter = Counter(self.rulebook, item, delegates, weight)
+            if item.entered and self._speakers(counter.region):
+                counters.setdefault(item.type, []).append(counter)
+        if not counters:
+            raise ValueError("rulebook: no item has entered the centre in a region that a source speaks for")
+        return counters
+
+    def counter(self, rng: Random, kind: ItemType | None = None) -> Counter:
+        """Draw a counter, of one type of item where one is asked for."""
+        if kind is None or kind not in self._counters:
+            kind = rng.choices(self._types, cum_weights=self._type_weights)[0]
+        return rng.choices(self._counters[kind], cum_weights=self._weights[kind])[0]
+
+    def direct_line(self, rng: Random, day: date) -> str | None:
+        """Draw which enterprise or project on the direct line comes, if it is one of them."""
+        if rng.random() >= self.mix.direct_line:
+            return None
+        lines = [line.code for line in self.rulebook.direct_lines if _is_valid(line, day)]
+        return rng.choice(lines) if lines else None
+
+    def channel(self, rng: Random) -> Channel:
+        """Draw the channel an application comes through."""
+        return rng.choices(self._channels, cum_weights=self._channel_weights)[0]
+
+    def senders(self, counter: Counter, channel: Channel) -> Senders:
+        """Tell which source sends what for a counter and a channel: always the same, as systems are."""
+        key = (counter.item.department, channel)
+        if key not in self._senders:
+            self._senders[key] = self._connect(counter, channel)
+        return self._senders[key]
+
+    def _speakers(self, region: str) -> list[Source]:
+        may_speak = self.rulebook.may_speak_for
+        return [s for s in self.rulebook.sources if s.code != CONSOLE and may_speak(s, region)]
+
+    def _connect(self, counter: Counter, channel: Channel) -> Senders:
+        """Give a department the system it owns, else the centre's own, and online business the portal too.
+
+        A portal tells what applicants do by themselves, the department's system all that follows.
+        """
+        speakers = self._speakers(counter.region)
+        names = {department.name for department in self.rulebook.departments}
+        owned = [s for s in speakers if s.owner == self.rulebook.department[counter.item.department].name]
+        shared = [s for s in speakers if s.owner not in names and s.can_send(EventType.FINISH)]
+        home = (owned or shared or speakers)[0]
+        senders = {kind: home for kind in EventType if home.can_send(kind)}
+        if channel in ("online", "mobile"):
+            for portal in speakers:
+                if portal.can_send(EventType.APPLY) and not portal.can_send(EventType.FINISH):
+                    senders.update({kind: portal for kind in _BY_ONESELF if portal.can_send(kind)})
+        return senders
+
+
+_BY_ONESELF: Final = (
+    EventType.CONSULT, EventType.APPLY, EventType.SUPPLEMENT_RECEIVED, EventType.WITHDRAW, EventType.RATING,
+)  # fmt: skip
+"""What an applicant does without a clerk."""
+
+
+def _is_valid(line: DirectLine, day: date) -> bool:
+    return line.valid_from <= day and (line.valid_to is None or day <= line.valid_to)
+
+
+def _statutory(rulebook: Rulebook, item: Item) -> Limit | None:
+    """Find the limit of the law: the item's own, else art. 42 for licences, else none."""
+    if item.statutory_limit:
+        return parse_limit(item.statutory_limit)
+    if item.nature != "licence":
+        return None
+    return parse_limit(rulebook.limits.statutory_joint if item.type == "joint" else rulebook.limits.statutory)
+
+
+def _delegates(rulebook: Rulebook) -> Delegates:
+    """List who holds which power over which item, and when."""
+    found: Delegates = {}
+    for row in rulebook.delegations:
+        found.setdefault((row.item, row.power), []).append((row.operator, row.valid_from, row.valid_to or date.max))
+    return found

@@ -1,0 +1,70 @@
+"""From the decision to the archive: approve, fee, finish, rating, issue, archive."""
+
+from math import floor
+
+from monitor.events import EventData, EventType
+from streams.simulator.mix import Mix
+from streams.simulator.proceeding import Proceeding
+
+GRANTED = EventData(outcome="granted")
+DENIED = EventData(
+    outcome="refused", reason_code="conditions_not_met", legal_basis="行政许可法第三十八条", remedies_told=True
+)
+_RATINGS = tuple(EventData(rating=rating) for rating in (1, 1, 1, 1, 1, 1, 1, 2, 2, 3))
+_BAD = EventData(rating=4)
+_BAD_SHARE = 0.001  # Yulin publishes 99.9 % satisfied (domain.md 4.4)
+
+
+def overdue(latest: float) -> float:
+    """Give the opening of the first office day after a limit: late by every counting convention."""
+    return float(floor(latest + 0.001) + 1)
+
+
+def decide(case: Proceeding, at: float, *, granted: bool = True) -> float:
+    """Decide at an office time, where cases of the item are decided apart from being finished; return when."""
+    if case.needs(EventType.APPROVE):
+        case.on_to(at, EventType.APPROVE)
+        case.tell(EventType.APPROVE, "approve", GRANTED if granted else DENIED)
+    return case.at
+
+
+def finish(case: Proceeding, at: float, *, granted: bool = True) -> None:
+    """Finish, after the published fee was paid."""
+    fees = case.counter.item.fees
+    if fees and granted:
+        case.minutes(1, 5, at)
+        case.tell(EventType.FEE, "accept", EventData(amount=fees[0].amount))
+    case.on_to(at, EventType.FINISH)
+    case.tell(EventType.FINISH, "accept", GRANTED if granted else DENIED)
+
+
+def hand_over(case: Proceeding, mix: Mix, decided_at: float, *, today: bool = False, granted: bool = True) -> None:
+    """Issue what was granted within the limit of art. 44, then archive the finished case."""
+    finished_at = case.at
+    if case.chance(mix.rated):
+        case.minutes(1, 4, case.closing())
+        case.tell(EventType.RATING, data=_BAD if case.chance(_BAD_SHARE) else case.rng.choice(_RATINGS))
+    archive_by = case.at + 20 if case.counter.archive is None else case.within(case.counter.archive, finished_at)
+    if granted and (case.needs(EventType.ISSUE) or case.counter.item.nature == "licence"):
+        issue(case, mix, decided_at, archive_by, today=today)
+    if case.needs(EventType.ARCHIVE) or case.counter.archive is not None:
+        case.days(0.5 if today else 1.5, archive_by)
+        case.tell(EventType.ARCHIVE, "accept")
+
+
+def issue(case: Proceeding, mix: Mix, decided_at: float, archive_by: float, *, today: bool) -> None:
+    """Hand out the document; a few applicants fetch later what was ready, a few departments are late."""
+    issue_by = min(case.within(case.counter.issue, decided_at), archive_by - 0.1)
+    late_at = overdue(issue_by) + case.rng.random()
+    if today:
+        case.minutes(2, 10, case.closing())
+    elif case.chance(mix.late_issued) and late_at < archive_by and EventType.APPROVE in case.counter.steps:
+        case.planned.add("V05")
+        case.at = late_at
+    elif case.chance(mix.collected_late):
+        case.days(0.3, issue_by)
+        case.tell(EventType.READY, "accept")
+        case.days(3.0, archive_by - 0.1)
+    else:
+        case.days(0.4, issue_by)
+    case.tell(EventType.ISSUE, "accept")

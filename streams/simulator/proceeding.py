@@ -1,0 +1,155 @@
+"""One case being written down: where it stands in office time, and what has been told of it so far."""
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final, NamedTuple
+
+from monitor.events import STEPS, Channel, Event, EventData, EventType
+from monitor.rulebook.model import Limit, Power
+from streams.simulator.hall import Counter, Senders
+from streams.simulator.timetable import Timetable
+
+_NOTHING: Final = EventData()
+_ENTRY_SECONDS: Final = tuple(timedelta(seconds=n) for n in range(1, 9))
+"""A clerk's entry reaches the database within seconds."""
+_ROLES: Final[dict[Power, str]] = {"accept": "window", "review": "reviewer", "approve": "approver"}
+_STEPS: Final = frozenset(STEPS)
+
+
+class Visit(NamedTuple):
+    """Who comes, for what, and how: everything that stays the same through a case."""
+
+    case: str
+    counter: Counter
+    senders: Senders
+    channel: Channel
+    direct_line: str | None
+    applicant: str
+
+
+class Proceeding:
+    """The events of one case in the making; `at` is the office time reached, in office days since day `day` opened.
+
+    `planned` names the rules the case is meant to break: of a clean case none. `haste` below 1 shortens the minutes
+    (not the days) everything takes.
+    """
+
+    def __init__(self, visit: Visit, rng: Random, timetable: Timetable, day: int, at: float, haste: float = 1) -> None:
+        self.counter, self.rng, self.timetable, self.day, self.at = visit.counter, rng, timetable, day, at
+        self.case = visit.case
+        self.planned: set[str] = set()
+        self.events: list[Event] = []
+        self.by_oneself = visit.channel != "window"
+        self._visit = visit
+        self._turn = int(rng.random() * 8)
+        windows = visit.counter.windows
+        self._window = windows[self._turn % len(windows)] if windows else None
+        self._minute = 60 * haste / timetable.seconds(day)
+        self._step: tuple[EventType, float] | None = None
+
+    def tell(
+        self,
+        kind: EventType,
+        by: Power | None = None,
+        data: EventData = _NOTHING,
+        department: str | None = None,
+        known_at: float | None = None,
+    ) -> None:
+        """Write an event down at the time reached, if a source can send it.
+
+        `department` is another than the counter's, for a leg of a joint case. `known_at` is the office time at which
+        the source system learns of it, where that is not at once.
+        """
+        if kind in _STEPS:
+            self._step = (kind, self.at)
+        visit, counter = self._visit, self.counter
+        source = visit.senders.get(kind)
+        if source is None:
+            return
+        moment = self.timetable.instant(self.day, self.at)
+        known = moment if known_at is None else self.timetable.instant(self.day, known_at)
+        item = counter.item
+        self.events.append(
+            Event(
+                id=f"{visit.case}-{len(self.events) + 1}",
+                source=source.code,
+                type=kind,
+                time=moment if source.precision == "second" else self.timetable.blurred(moment, source.precision),
+                case=visit.case,
+                recorded=known + _ENTRY_SECONDS[int(self.rng.random() * len(_ENTRY_SECONDS))],
+                region=counter.region,
+                item=item.code,
+                department=department or item.department,
+                window=None if department else self._window,
+                operator=None if by is None else self.operator(by, department),
+                operator_role=None if by is None else _ROLES[by],
+                channel=visit.channel,
+                direct_line=visit.direct_line,
+                applicant=visit.applicant,
+                data=data,
+            )
+        )
+
+    def operator(self, power: Power, department: str | None = None) -> str:
+        """Name who uses a power in this case, here or in the department of a leg."""
+        if department is not None:
+            return f"{department}-{power}"
+        return self.counter.operator(power, self._turn, self.timetable.days[self.day])
+
+    def chance(self, share: float) -> bool:
+        """Draw whether something that befalls a share of cases befalls this one."""
+        return self.rng.random() < share
+
+    def is_seen_at_once(self) -> bool:
+        """Tell whether acceptance and finish are told by live sources, so that a breach is known when it happens."""
+        sources = (self._visit.senders.get(kind) for kind in (EventType.ACCEPT, EventType.FINISH))
+        return all(source is not None and source.lateness_hours == 0 for source in sources)
+
+    def reports_at_end(self, kind: EventType) -> bool:
+        """Tell whether the source of a type reports suspensions only once they have ended."""
+        source = self._visit.senders.get(kind)
+        return source is not None and source.suspensions_at_end
+
+    def needs(self, step: EventType) -> bool:
+        """Tell whether a step belongs to cases of this item; where the catalogue names none, all eight but consult."""
+        steps = self.counter.steps
+        return step in steps if steps else step is not EventType.CONSULT
+
+    def minutes(self, low: float, high: float, latest: float | None = None) -> None:
+        """Let some minutes of office time pass, but not go beyond `latest`."""
+        self._pass((low + self.rng.random() * (high - low)) * self._minute, latest)
+
+    def days(self, mean: float, latest: float | None = None) -> None:
+        """Let office days pass, most often fewer than the mean, seldom many more, but not go beyond `latest`."""
+        self._pass(self.rng.expovariate(1 / mean), latest)
+
+    def _pass(self, days: float, latest: float | None) -> None:
+        """Move on; what would go beyond `latest` falls somewhere into the room that is left."""
+        if latest is None or days < (room := latest - self.at):
+            self.at += days
+        else:
+            self.at += max(0.0, room) * (0.3 + 0.6 * self.rng.random())
+
+    def within(self, limit: Limit, since: float | None = None) -> float:
+        """Tell until when an act is in time, counted from an office time or from now."""
+        return self.timetable.latest(self.day, self.at if since is None else since, limit)
+
+    def closing(self) -> float:
+        """Tell until when an act counts as done on the same day."""
+        return self.timetable.closing(self.day, self.at)
+
+    def on_to(self, at: float, step: EventType) -> None:
+        """Move on to where a step is taken, unless the limit of the step before it ends earlier.
+
+        Who is meant to be late does not mind the limits of steps.
+        """
+        if self._step is not None and not self.planned:
+            before, since = self._step
+            limit = self.counter.step_limits.get(before)
+            if limit is not None:
+                at = min(at, self.within(limit, since))
+        self.at = max(self.at, at)
+
+    def instant(self) -> datetime:
+        """Give the time reached as an instant."""
+        return self.timetable.instant(self.day, self.at)
