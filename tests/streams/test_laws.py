@@ -1,0 +1,186 @@
+"""Laws of the engine with the real assessment: order, repetition, batching and ticks leave no trace (I2, I3, I8)."""
+
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.events import Due, Event, EventData, EventType, content, decode
+from monitor.ledger import Ledger
+from monitor.ledger.digest import digest
+from monitor.ledger.schema import findings
+from monitor.ledger.verify import verify
+from monitor.rulebook.model import (
+    CalendarRules,
+    ClockProfile,
+    ClosedDay,
+    Department,
+    Item,
+    Limits,
+    Region,
+    Rulebook,
+    RuleSetting,
+    Season,
+    Source,
+)
+from streams.engine import Delivery, Engine
+
+START = datetime(2009, 3, 2, 1, tzinfo=UTC)
+END = START + timedelta(days=120)
+"""The common horizon: every limit of these cases has run out."""
+
+T = EventType
+
+RULEBOOK = Rulebook(
+    name="试验市",
+    name_en="Test city",
+    regions=(Region(code="4509", name="市", name_en="city", level="city"),),
+    departments=tuple(Department(code=code, name=code, name_en=code, region="4509") for code in ("d1", "d2")),
+    items=(
+        Item(
+            code="licence",
+            name="许可",
+            name_en="licence",
+            department="d1",
+            type="promised",
+            nature="licence",
+            promised_limit="5 wd",
+            statutory_limit="8 wd",
+            step_limits={"accept": "3 wd"},
+        ),
+        Item(
+            code="joint",
+            name="联办",
+            name_en="joint",
+            department="d1",
+            type="joint",
+            nature="licence",
+            promised_limit="6 wd",
+            legs={"d1": "3 wd", "d2": "4 wd"},
+        ),
+    ),
+    sources=(
+        Source(code="hall", name="大厅", owner="o", regions=("4509",)),
+        Source(code="night", name="夜间", owner="o", regions=("4509",), lateness_hours=24, suspensions_at_end=True),
+        Source(code="blind", name="盲", owner="o", regions=("4509",), types=tuple(set(T) - {T.SUPPLEMENT_NOTICE})),
+    ),
+    calendar=CalendarRules(version="t", closed=(ClosedDay(day=date(2009, 4, 6), name="清明"),)),
+    profiles=(
+        ClockProfile(
+            code="next_day",
+            kind="next_day",
+            seasons=(Season(sessions=((time(8, 30), time(12)), (time(15), time(18)))),),
+        ),
+    ),
+    limits=Limits(archive="5 wd", reply="5 wd"),
+    rules={f"V0{n}": RuleSetting(mode="card") for n in range(1, 8)},
+)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[Delivery]:
+    """Draw events of a few cases, each with the moment it was received: on time, late, doubled, contradicting."""
+    drawn = draw(st.lists(st.builds(_draft, **_PARTS), min_size=1, max_size=14))
+    return [Delivery(content(event), event.time + delay) for event, delay in drawn]
+
+
+def _draft(hours: int, delay: timedelta, kind: EventType, **parts: Any) -> tuple[Event, timedelta]:
+    event_time = START + timedelta(hours=hours)
+    data = {
+        T.SUSPEND: EventData(procedure="hearing", planned_days=2),
+        T.EXTEND: EventData(days=3, approver_role="organ_head"),
+        T.RETRACT: EventData(target="accept-0"),
+        T.APPLY: EventData(due=Due(event_time + timedelta(days=4))) if hours % 5 == 0 else EventData(),
+        T.TRANSFER: EventData(to=("d1", "d2")),
+    }.get(kind, EventData())
+    case, number = parts.pop("case"), parts.pop("number")
+    event = Event(id=f"{kind}-{number}", case=case, type=kind, time=event_time, region="4509", data=data, **parts)
+    return event, delay
+
+
+_PARTS: dict[str, st.SearchStrategy[Any]] = {
+    "hours": st.integers(0, 24 * 20),
+    "delay": st.sampled_from([timedelta(0), timedelta(minutes=3), timedelta(hours=20), timedelta(days=6)]),
+    "kind": st.sampled_from(
+        [
+            *(T.CONSULT, T.APPLY, T.RECEIVED, T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_RECEIVED, T.ACCEPT, T.ACCEPT, T.REFUSE),
+            *(T.TRANSFER, T.SUSPEND, T.RESUME, T.EXTEND, T.APPROVE, T.APPROVE, T.FINISH, T.FINISH, T.ISSUE, T.ARCHIVE),
+            *(T.WITHDRAW, T.RETRACT),
+        ]
+    ),
+    "case": st.sampled_from(["c1", "c1", "c2"]),
+    "number": st.integers(0, 1),
+    "source": st.sampled_from(["hall", "hall", "night", "blind"]),
+    "item": st.sampled_from(["licence", "licence", "joint", "nobody-knows"]),
+    "department": st.sampled_from(["d1", "d2"]),
+}
+
+
+@contextmanager
+def ledger_with_engine() -> Iterator[tuple[Ledger, Engine]]:
+    """Open a fresh ledger with the rulebook published, and its engine."""
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{Path(folder)}/l.sqlite") as ledger:
+        ledger.publish(RULEBOOK)
+        engine = Engine(ledger)
+        try:
+            yield ledger, engine
+        finally:
+            engine.close()
+
+
+def settle(engine: Engine, horizon: datetime) -> None:
+    """Let the ticks do all there is to do at a horizon."""
+    while engine.tick(horizon, limit=3):
+        pass
+
+
+@given(deliveries(), st.randoms(use_true_random=False))
+def test_order_repetition_batching_and_ticks_leave_no_trace(batch: list[Delivery], chance: random.Random) -> None:
+    """Events in one batch, and shuffled, doubled, cut up and with ticks in between, end in the same digest."""
+    first: dict[tuple[str, str, bytes], Delivery] = {}
+    for delivery in batch:
+        event = content_of(delivery)
+        first.setdefault((event.case or "", f"{event.source}/{event.id}", delivery.raw), delivery)
+    batch = list(first.values())  # one received_at for each event: the first delivery is the one that counts
+    with ledger_with_engine() as (ledger, engine):
+        engine.process(batch, END)
+        settle(engine, END)
+        plain = digest(ledger, END)
+        assert verify(ledger).difference is None
+
+    shuffled = [*batch, *chance.choices(batch, k=len(batch) // 2)]
+    chance.shuffle(shuffled)
+    with ledger_with_engine() as (ledger, engine):
+        horizon = START
+        while shuffled:
+            size = chance.randint(1, 4)
+            part, shuffled = shuffled[:size], shuffled[size:]
+            engine.process(part, horizon)
+            horizon = min(END, horizon + timedelta(hours=chance.randint(0, 24 * 30)))
+            if chance.random() < 0.6:
+                engine.tick(horizon, limit=chance.randint(1, 4))
+        settle(engine, END)
+        assert digest(ledger, END) == plain
+        assert verify(ledger).difference is None
+        before = rows(ledger)
+        ledger.mark()
+        settle(engine, END)
+        assert rows(ledger) == before
+        assert digest(ledger, END) == plain
+
+
+def content_of(delivery: Delivery) -> Event:
+    """Read the event of a delivery."""
+    return decode(delivery.raw)
+
+
+def rows(ledger: Ledger) -> list[tuple[Any, ...]]:
+    """Read the findings as they stand, with the moment each last changed."""
+    with ledger.read() as connection:
+        return sorted(tuple(row) for row in connection.execute(findings.select()))
