@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from threading import Lock
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -143,7 +142,7 @@ def _findings(connection: Connection) -> Iterator[Metric]:
 
 
 def _the_rest(connection: Connection, horizon: datetime, rulebook: Rulebook) -> Iterator[Metric]:
-    today = figures.day_of(horizon, ZoneInfo(rulebook.calendar.zone))
+    today = figures.day_of(horizon, rulebook.days.zone)
     due, waiting = figures.due_within(connection, today), figures.unjudged(connection, horizon)
     yield _gauge("supervision_cases_due_today", "Open cases due today.", {(): due})
     yield _gauge("supervision_cases_unjudged", "Cases whose sources have not confirmed up to now.", {(): waiting})

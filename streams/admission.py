@@ -16,7 +16,8 @@ class Delivery(msgspec.Struct, frozen=True):
     """An event as it arrives: its bytes (or the event itself, from an importer or simulator) and its envelope.
 
     `received_at` None means what a backfill means: when it was recorded, else when it happened. `bound_source` is
-    the source the sender's API key is bound to.
+    the source the sender's API key is bound to. `fault` is what was found wrong with the delivery
+    before it could be taken apart (an array cut off): it is rejected with it.
     """
 
     raw: bytes = b""
@@ -24,6 +25,7 @@ class Delivery(msgspec.Struct, frozen=True):
     backfill: bool = False
     bound_source: str | None = None
     event: Event | None = None
+    fault: EventError | None = None
 
     @property
     def written(self) -> bytes:
@@ -52,6 +54,8 @@ class Admitted(msgspec.Struct, frozen=True):
 
 def admit(delivery: Delivery, rulebook: Rulebook) -> Admitted:
     """Decode a delivery and check that its source may send it. Raises Refused."""
+    if delivery.fault is not None:
+        raise Refused(delivery.fault, None)
     try:
         # An event given decoded is decoded again too: what enters the journal must be readable for ever.
         event = decode(delivery.written)

@@ -77,7 +77,7 @@ def read_board(ledger: Ledger, lang: Lang, alerts: list[str], stream: str = "emb
     with ledger.read() as connection:
         horizon = positions.last_horizon(connection) or datetime.now(UTC)
         rulebook = ledger.publications.history(connection, horizon).current.rulebook
-        zone = ZoneInfo(rulebook.calendar.zone)
+        zone = rulebook.days.zone
         lights = figures.open_by_light(connection)
         local = horizon.astimezone(zone)
         return Board(
@@ -89,15 +89,15 @@ def read_board(ledger: Ledger, lang: Lang, alerts: list[str], stream: str = "emb
             open=f"{sum(lights.values()):,}",
             lights=[_light(light, lights, lang) for light in LIGHTS],
             today=_today(connection, horizon, zone, lang),
-            findings=newest_findings(connection, rulebook, zone, lang),
-            tickets=tickets(connection, lang),
+            findings=newest_findings(connection, rulebook, lang),
+            tickets=tickets(connection, rulebook, lang),
         )
 
 
 def _coverage(connection: Connection, rulebook: Rulebook, stream: str, horizon: datetime, lang: Lang) -> Coverage:
     seen = figures.coverage(connection)
     states = judging.load_states(connection, stream)
-    zone = ZoneInfo(rulebook.calendar.zone)
+    zone = rulebook.days.zone
     lines = [
         _source(source.name, states.get(source.code), horizon, zone, lang) for source in rulebook.sources[:SOURCES_MAX]
     ]

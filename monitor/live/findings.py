@@ -1,21 +1,21 @@
 """The newest findings and the tickets about the data, each as a sentence anybody understands."""
 
-from datetime import datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, RowMapping, case, func, select
 
 from monitor.figures import SHOWN_MODE
 from monitor.language import Lang, catalogue, text
 from monitor.ledger.schema import findings
 from monitor.rulebook.model import Rulebook
-from monitor.verdict import Severity
+from monitor.rules import RULES
+from monitor.verdict import Finding, Severity
+from monitor.wording import say_department, say_finding, say_item, say_severity
 
 FINDINGS_SHOWN: Final = 20
 TICKETS_SHOWN: Final = 12
-PERSONAL: Final = frozenset({"window", "operator"})
+PERSONAL: Final = frozenset({"window"})
 """Codes that lead to a person; a board never shows one."""
 
 
@@ -41,7 +41,7 @@ class Ticket(msgspec.Struct, frozen=True):
     about: str
 
 
-def newest_findings(connection: Connection, rulebook: Rulebook, zone: ZoneInfo, lang: Lang) -> list[Shown]:
+def newest_findings(connection: Connection, rulebook: Rulebook, lang: Lang) -> list[Shown]:
     """Read the newest violations shown that are not withdrawn.
 
     Found live, a finding is as new as its discovery; found in a loaded past, as new as the act itself.
@@ -53,28 +53,26 @@ def newest_findings(connection: Connection, rulebook: Rulebook, zone: ZoneInfo, 
         .order_by(new_at.desc(), findings.c.id)
         .limit(FINDINGS_SHOWN)
     )
-    return [_shown(row._mapping, rulebook, zone, lang) for row in rows]  # noqa: SLF001 - the documented name
+    return [_shown(row._mapping, rulebook, lang) for row in rows]  # noqa: SLF001 - the documented name
 
 
-def tickets(connection: Connection, lang: Lang) -> list[Ticket]:
-    """Read the standing data findings by cause, those that touch most cases first."""
-    cases = func.count(findings.c.case.distinct()).label("cases")
-    rows = connection.execute(
-        select(findings.c.rule, findings.c.cause, cases)
+def tickets(connection: Connection, rulebook: Rulebook, lang: Lang) -> list[Ticket]:
+    """Read the standing data findings by cause, those that touch most cases first; one of them is the example."""
+    counted = func.count(findings.c.case.distinct())
+    causes = (
+        select(func.min(findings.c.id).label("example"), counted.label("cases"))
         .where(findings.c.kind == "data", findings.c.mode == SHOWN_MODE, findings.c.state != "withdrawn")
         .group_by(findings.c.rule, findings.c.cause)
-        .order_by(cases.desc(), findings.c.rule, findings.c.cause)
+        .order_by(counted.desc(), findings.c.rule, findings.c.cause)
         .limit(TICKETS_SHOWN)
+        .subquery()
     )
-    return [
-        Ticket(
-            count=f"{row.cases:,}",
-            title=rule_name(row.rule, lang),
-            says=_cause(row.cause),
-            about=text("live.tickets.about", lang, cases=f"{row.cases:,}"),
-        )
-        for row in rows
-    ]
+    rows = connection.execute(
+        select(findings, causes.c.cases)
+        .join(causes, causes.c.example == findings.c.id)
+        .order_by(causes.c.cases.desc(), findings.c.rule, findings.c.cause)
+    )
+    return [_ticket(row._mapping, rulebook, lang) for row in rows]  # noqa: SLF001 - the documented name
 
 
 def rule_name(rule: str, lang: Lang) -> str:
@@ -83,53 +81,40 @@ def rule_name(rule: str, lang: Lang) -> str:
     return f"{rule} {name}" if name else rule
 
 
-def _shown(row: Any, rulebook: Rulebook, zone: ZoneInfo, lang: Lang) -> Shown:
-    severity = Severity(row["severity"]).name.lower()
-    department = rulebook.department.get(row["department"])
-    item = rulebook.item.get(row["item"])
-    unit = row["department"] if department is None else department.name if lang == "zh" else department.name_en
-    matter = row["item"] if item is None else item.name if lang == "zh" else item.name_en
-    local = row["new_at"].astimezone(zone)
-    state = row["state"]
+def _shown(row: RowMapping, rulebook: Rulebook, lang: Lang) -> Shown:
+    severity, state = Severity(row["severity"]), row["state"]
+    local = rulebook.days.local(row["new_at"])
     return Shown(
         at=f"{local:%m-%d %H:%M:%S}",
-        at_iso=local.isoformat(timespec="seconds"),
-        severity=severity,
-        severity_text=text(f"live.severity.{severity}", lang),
+        at_iso=row["new_at"].isoformat(timespec="seconds"),
+        severity=severity.name.lower(),
+        severity_text=say_severity(severity, lang),
         state_text="" if state == "live" else text(f"live.state.{state}", lang),
         rule=rule_name(row["rule"], lang),
-        says=_sentence(row, zone, lang),
-        about=text("live.findings.about", lang, department=unit, item=matter, case=row["case"]),
+        says=say_finding(_finding(row), lang, rulebook) if row["rule"] in RULES else "",
+        about=text(
+            "live.findings.about",
+            lang,
+            department=say_department(row["department"], lang, rulebook),
+            item=say_item(row["item"], lang, rulebook),
+            case=row["case"],
+        ),
     )
 
 
-def _sentence(row: Any, zone: ZoneInfo, lang: Lang) -> str:
-    """Say in one sentence what happened, from the evidence where it is a clock's."""
-    evidence = msgspec.json.decode(row["evidence"])
-    due = evidence.get("due")
-    if not isinstance(due, str):
-        occurred = f"{row['occurred_at'].astimezone(zone):%Y-%m-%d %H:%M}"
-        return text("live.findings.happened", lang, occurred=occurred)
-    clock = text(f"live.clock.{evidence.get('clock', 'promised')}", lang)
-    limit = evidence.get("limit", "")
-    until, ended = _local(due, zone), evidence.get("ended_at")
-    said = text("live.findings.due", lang, clock=clock, limit=_limit(limit, lang), due=until)
-    if isinstance(ended, str):
-        return said + text("live.findings.ended", lang, ended=_local(ended, zone))
-    return said + text("live.findings.open", lang)
+def _finding(row: RowMapping) -> Finding:
+    """Read a finding back from its row."""
+    stored = {name: row[name] for name in Finding.__struct_fields__ if name not in ("severity", "evidence")}
+    return Finding(**stored, severity=Severity(row["severity"]), evidence=msgspec.json.decode(row["evidence"]))
 
 
-def _limit(limit: str, lang: Lang) -> str:
-    number, _, unit = limit.partition(" ")
-    if unit not in ("wd", "cd"):
-        return ""
-    return text(f"live.limit.{unit}", lang, days=number)
-
-
-def _local(written: str, zone: ZoneInfo) -> str:
-    return f"{datetime.fromisoformat(written).astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def _cause(cause: str) -> str:
-    field, separator, _ = cause.partition(":")
-    return field if separator and field in PERSONAL else cause
+def _ticket(row: RowMapping, rulebook: Rulebook, lang: Lang) -> Ticket:
+    field, _, _ = row["cause"].partition(":")
+    if field in PERSONAL:
+        said = text("live.tickets.personal", lang, field=text(f"field.{field}", lang))
+    else:
+        said = say_finding(_finding(row), lang, rulebook) if row["rule"] in RULES else row["cause"]
+    cases = f"{row['cases']:,}"
+    return Ticket(
+        count=cases, title=rule_name(row["rule"], lang), says=said, about=text("live.tickets.about", lang, cases=cases)
+    )

@@ -1,0 +1,193 @@
+"""HTTP ingest: events in, a verdict on each of them back, nothing acknowledged that is not committed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from monitor.events import EventError
+from monitor.language import Lang, text
+from streams.access import Doorkeeper, Sender
+from streams.bodies import Body, BodyError, split
+from streams.embedded import TICK_CASES_MAX, EngineThread, Unavailable
+from streams.engine import Delivery, Outcome
+from streams.requests import ANSWER_SECONDS, Answer, BodyReader, accepted_language, refusal
+
+LOCAL_ONLY: Final = "Who may call it: a process on the same machine that reads the token beside the ledger."
+RETRY_SECONDS: Final = {"busy": 5, "ledger": 5, "engine": 30, "stopping": 10}
+
+_STATUS_OF_BODY: Final = {"empty": 400, "malformed": 400, "too_deep": 400, "too_many": 413}
+
+
+class Ingest:
+    """The routes that write: events for senders with a key, imports for this machine."""
+
+    def __init__(self, engine: EngineThread, doorkeeper: Doorkeeper) -> None:
+        self._engine, self._doorkeeper = engine, doorkeeper
+        self._reader = BodyReader()
+
+    def router(self) -> APIRouter:
+        """Make the routes."""
+        router = APIRouter(tags=["ingest"])
+        router.add_api_route("/api/events", self.events, methods=["POST"], openapi_extra=EVENTS_OPENAPI)
+        for path, act in (
+            ("/api/imports", self.begin_import),
+            ("/api/imports/{source}/end", self.end_import),
+            ("/api/ticks", self.tick),
+        ):
+            router.add_api_route(path, act, methods=["POST"], description=f"{act.__doc__}\n\n{LOCAL_ONLY}")
+        return router
+
+    async def events(self, request: Request) -> Response:
+        """Take events and say of each whether it was applied, a duplicate, or rejected and why.
+
+        Who may call it: the bearer of an API key, for the source the key is bound to.
+        """
+        lang = accepted_language(request.headers.get("accept-language", ""))
+        answer = await self._answer_events(request, lang)
+        self._engine.pipeline.request(answer.status)
+        return answer.response()
+
+    async def begin_import(self, request: Request) -> Response:
+        """Hold back judgement of what is absent while a file of a source is imported."""
+        return await self._local(request, _BeginImport, lambda engine, asked: engine.begin_import(asked.source))
+
+    async def end_import(self, request: Request, source: str) -> Response:
+        """Release the hold: the file said everything up to an instant, or (null) nothing."""
+        return await self._local(
+            request, _EndImport, lambda engine, asked: engine.end_import(source, asked.complete_until)
+        )
+
+    async def tick(self, request: Request) -> Response:
+        """Assess again a chunk of the cases that time has changed; `assessed` 0 means that none is left."""
+        horizon = self._engine.horizon
+        return await self._local(request, _Nothing, lambda engine, _: engine.tick(horizon.read(), TICK_CASES_MAX))
+
+    async def _answer_events(self, request: Request, lang: Lang) -> Answer:
+        sender = self._doorkeeper.recognise(request.headers.get("authorization", ""))
+        importing = request.headers.get("x-import") is not None
+        if sender is None:
+            return refusal(401, "unauthorised", lang)
+        if importing and not sender.is_local:
+            return refusal(403, "forbidden", lang)
+        async with self._reader.read(request, lang) as raw:
+            if isinstance(raw, Answer):
+                return raw
+            try:
+                body = split(raw, request.headers.get("content-type", ""))
+            except BodyError as error:
+                return await self._refuse_body(raw, error, sender, lang)
+            return await self._take(body, self._deliveries(body.events, sender, importing), lang)
+
+    async def _take(self, body: Body, deliveries: Sequence[Delivery], lang: Lang) -> Answer:
+        outcomes = await self._commit(deliveries, lang)
+        if isinstance(outcomes, Answer):
+            return outcomes
+        rejected_alone = body.shape == "single" and outcomes[0].status == "rejected"
+        return Answer(422 if rejected_alone else 200, report(outcomes, lang))
+
+    async def _refuse_body(self, raw: bytes, error: BodyError, sender: Sender, lang: Lang) -> Answer:
+        """Refuse a body as a whole; one that was meant to hold events is also kept among the rejects."""
+        if error.code in ("malformed", "too_deep"):
+            fault = EventError(error.code, "body", error.detail)
+            kept = await self._commit([self._delivery(raw, sender, fault=fault)], lang)
+            if isinstance(kept, Answer):
+                return kept
+        return refusal(_STATUS_OF_BODY[error.code], error.code, lang, detail=error.detail)
+
+    async def _commit(self, deliveries: Sequence[Delivery], lang: Lang) -> Sequence[Outcome] | Answer:
+        try:
+            committed = asyncio.wrap_future(self._engine.submit(deliveries))
+            return await asyncio.wait_for(committed, ANSWER_SECONDS)
+        except Unavailable as why:
+            return refusal(503, why.code, lang, retry_seconds=RETRY_SECONDS[why.code])
+        except TimeoutError:
+            return refusal(503, "ambiguous", lang, retry_seconds=5, seconds=ANSWER_SECONDS)
+
+    def _deliveries(self, events: Sequence[bytes], sender: Sender, importing: bool) -> list[Delivery]:
+        if importing:
+            return [Delivery(raw, backfill=True) for raw in events]
+        return [self._delivery(raw, sender) for raw in events]
+
+    def _delivery(self, raw: bytes, sender: Sender, fault: EventError | None = None) -> Delivery:
+        return Delivery(raw, self._engine.horizon.received(), bound_source=sender.source, fault=fault)
+
+    async def _local(self, request: Request, shape: Any, act: Any) -> Response:
+        lang = accepted_language(request.headers.get("accept-language", ""))
+        sender = self._doorkeeper.recognise(request.headers.get("authorization", ""))
+        if sender is None:
+            return refusal(401, "unauthorised", lang).response()
+        if not sender.is_local:
+            return refusal(403, "forbidden", lang).response()
+        try:
+            asked = msgspec.json.decode(await request.body() or b"{}", type=shape)
+            done = self._engine.call(lambda engine, _horizon: act(engine, asked))
+            assessed = await asyncio.wait_for(asyncio.wrap_future(done), ANSWER_SECONDS)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return refusal(400, "invalid", lang, detail=str(error)).response()
+        except Unavailable as why:
+            return refusal(503, why.code, lang, retry_seconds=RETRY_SECONDS[why.code]).response()
+        except TimeoutError:
+            return refusal(503, "ambiguous", lang, retry_seconds=5, seconds=ANSWER_SECONDS).response()
+        return Answer(200, {"assessed": assessed or 0}).response()
+
+
+class _BeginImport(msgspec.Struct):
+    source: str
+
+
+class _EndImport(msgspec.Struct):
+    complete_until: datetime | None = None
+
+
+class _Nothing(msgspec.Struct):
+    pass
+
+
+def report(outcomes: Sequence[Outcome], lang: Lang) -> dict[str, Any]:
+    """Count the outcomes and list them in the order of the events, with reason and remedy of each reject."""
+    counted = {"applied": 0, "duplicate": 0, "rejected": 0}
+    for outcome in outcomes:
+        counted[outcome.status] += 1
+    return {**counted, "events": [_told(outcome, lang) for outcome in outcomes]}
+
+
+def _told(outcome: Outcome, lang: Lang) -> dict[str, Any]:
+    told: dict[str, Any] = {"id": outcome.id, "case": outcome.case, "status": outcome.status}
+    if outcome.error is not None:
+        told["error"] = {
+            "code": outcome.error.code,
+            "field": outcome.error.field,
+            "detail": outcome.error.detail,
+            "reason": outcome.error.reason(lang),
+            "remedy": outcome.error.remedy(lang),
+        }
+    return told
+
+
+_EVENT: Final = {"$ref": "#/components/schemas/Event"}
+_EVENTS: Final = {"type": "array", "items": _EVENT}
+EVENTS_OPENAPI: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "One event, an array of events, or one event on each line; plain, or as CloudEvents 1.0.",
+        "content": {
+            "application/json": {"schema": {"oneOf": [_EVENT, _EVENTS]}},
+            "application/x-ndjson": {"schema": {"type": "string", "description": "One event on each line."}},
+            "application/cloudevents+json": {"schema": {"type": "object"}},
+            "application/cloudevents-batch+json": {"schema": {"type": "array", "items": {"type": "object"}}},
+        },
+    },
+    "security": [{"key": []}],
+    "responses": {
+        "200": {"description": "A verdict on each event, in their order; all of it is committed."},
+        "400": {"description": "The body cannot be split into events; the whole of it is kept as one reject."},
+        "401": {"description": text("ingest.unauthorised.reason", "en")},
+        "413": {"description": "Too many bytes or events for one request; nothing was taken."},
+        "422": {"description": "The one event of the request was rejected."},
+        "503": {"description": "Nothing is acknowledged; send the same again after Retry-After."},
+    },
+}

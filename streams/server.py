@@ -1,0 +1,186 @@
+"""The server of the embedded runtime: routes, engine and their lives, from the first request to a clean end."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from socket import socket
+from types import FrameType
+from typing import Any, Final
+
+import msgspec
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import disable_created_metrics
+
+from monitor.api import Health, Reading
+from monitor.events import Event
+from monitor.language import Lang, text
+from monitor.ledger import Ledger, LedgerError
+from streams.access import Doorkeeper, token_path, write_token
+from streams.embedded import STALL_SECONDS, EngineThread
+from streams.engine import Engine
+from streams.ingest import Ingest
+from streams.lag import DetectionLag
+from streams.pipeline import Pipeline
+from streams.ticker import Horizon
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS: Final = 2.0
+DRAIN_SECONDS: Final = 60
+"""How long a stop waits for requests under way; longer than the slowest commit, shorter than an operator's patience."""
+CONNECTIONS_MAX: Final = 1_000
+EXIT_FAILED: Final = 1
+EXIT_STALLED: Final = 70
+
+
+class Embedded:
+    """One monitor in one process: its engine's thread and the application that feeds and shows it.
+
+    Raises LeaseHeld when another process writes the ledger, LedgerError when it has no rulebook. `close` must be
+    called in the end; `serve` does.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        if not ledger.has_rulebook():
+            raise LedgerError(
+                f"{ledger.path}: this ledger has no rulebook, so nothing can be judged; publish one with "
+                "'monitor rulebook publish FOLDER', or start with 'monitor up --rulebook FOLDER'"
+            )
+        self.ledger = ledger
+        self.pipeline = Pipeline()
+        engine = Engine(ledger)
+        self.lease = engine.lease
+        self.horizon = Horizon(ledger.horizon())
+        lag = DetectionLag(ledger, self.pipeline.detection_lag_seconds)
+        self.thread = EngineThread(engine, self.horizon, self.pipeline, lag.measure)
+        self.loading_percent: float | None = None
+        self.token = write_token(ledger)
+        self.app = self._application()
+
+    def start(self) -> None:
+        """Start the engine's thread."""
+        self.thread.start()
+
+    def close(self) -> None:
+        """Commit what is queued, and give the lease back."""
+        self.thread.stop()
+        token_path(self.ledger).unlink(missing_ok=True)
+
+    def health(self) -> Health:
+        """Tell how the runtime is, for /healthz and /readyz."""
+        return Health(
+            alive=self.thread.alive and self.thread.stalled_seconds < STALL_SECONDS,
+            ready=self.thread.ready,
+            ticks_stopped=self.horizon.stopped,
+        )
+
+    def alerts(self, lang: Lang) -> list[str]:
+        """Say what is wrong with the monitor itself, for the top of the page."""
+        said = []
+        if not self.thread.ready:
+            said.append(text("live.alert.ledger", lang))
+        if self.horizon.stopped:
+            seconds = round(abs(self.horizon.parted.total_seconds()))
+            said.append(text("live.alert.ticks", lang, seconds=f"{seconds:,}"))
+        if self.loading_percent is not None:
+            said.append(text("live.alert.loading", lang, percent=f"{self.loading_percent:.0f}"))
+        return said
+
+    def _application(self) -> FastAPI:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        app = FastAPI(
+            title=text("product.name", "en"),
+            # Their pages load scripts from elsewhere, which a closed network does not have.
+            docs_url=None,
+            redoc_url=None,
+        )
+        app.include_router(Ingest(self.thread, Doorkeeper(self.ledger, self.token)).router())
+        app.include_router(Reading(self.ledger, self.pipeline.registry, self.health, self.alerts).router())
+        describe = app.openapi
+        app.openapi = lambda: _with_event(describe())  # type: ignore[method-assign]
+        return app
+
+
+def _with_event(described: dict[str, Any]) -> dict[str, Any]:
+    """Add the schema of an event, as the code has it, and how a key is sent."""
+    _, schemas = msgspec.json.schema_components([Event], ref_template="#/components/schemas/{name}")
+    components = described.setdefault("components", {})
+    components.setdefault("schemas", {}).update(schemas)
+    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    return described
+
+
+class _Server(uvicorn.Server):
+    """A server that stops taking events the moment it is told to stop, and answers those it has taken."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Embedded, listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._runtime, self._listening = runtime, listening
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            url = _address(self)
+            self._runtime.lease.announce(url)
+            self._listening(url)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._runtime.thread.begin_stop()
+        super().handle_exit(sig, frame)
+
+
+def serve(runtime: Embedded, host: str, port: int, listening: Callable[[str], None] = lambda url: None) -> int:
+    """Serve until a signal or a failure; return the exit status of the process.
+
+    `listening` is told the address once requests are answered; port 0 takes a free one.
+    """
+    server = _Server(_configuration(runtime, host, port), runtime, listening)
+    return asyncio.run(_serve(server, runtime))
+
+
+def _configuration(runtime: Embedded, host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        runtime.app,
+        host=host,
+        port=port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+async def _serve(server: _Server, runtime: Embedded) -> int:
+    runtime.start()
+    watch = asyncio.create_task(_watch(server, runtime))
+    try:
+        await server.serve()
+    finally:
+        watch.cancel()
+        runtime.thread.begin_stop()
+        await asyncio.to_thread(runtime.close)
+    return EXIT_FAILED if runtime.thread.failure is not None or not server.started else 0
+
+
+async def _watch(server: _Server, runtime: Embedded) -> None:
+    """End the process when the engine has failed or stands still."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        if not runtime.thread.alive and not server.should_exit:
+            log.critical("the engine's thread has ended; the process ends too")
+            server.should_exit = True
+        stalled = runtime.thread.stalled_seconds
+        if stalled > STALL_SECONDS:
+            log.critical("no progress; the process ends, to be started again", stalled_seconds=round(stalled))
+            # A thread stuck in a call cannot be asked to stop; the ledger rolls back what was not committed.
+            os._exit(EXIT_STALLED)
+
+
+def _address(server: uvicorn.Server) -> str:
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - compared
+    return f"http://{shown}:{port}"
