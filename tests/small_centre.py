@@ -4,10 +4,13 @@
 promised is kept within three days of the application, else there is a V01.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from monitor.events import CONSOLE, Event, EventData, EventType, content
+from monitor.ledger import Ledger
 from monitor.rulebook.model import Department, Item, Region, Rulebook, RulebookHistory, Source
 from monitor.verdict import (
     Assessment,
@@ -21,7 +24,7 @@ from monitor.verdict import (
     Stage,
     finding_id,
 )
-from streams.engine import Delivery
+from streams.engine import Delivery, Engine
 
 MONDAY = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """A Monday, 09:00 in Yulin."""
@@ -36,9 +39,7 @@ RULEBOOK = Rulebook(
         Region(code="4501", name="南宁市", name_en="Nanning", level="city"),
     ),
     departments=(Department(code="land", name="国土局", name_en="Land", region="4509"),),
-    items=(
-        Item(code="i1", name="许可", name_en="Permit", department="land", type="promised", nature="licence"),
-    ),
+    items=(Item(code="i1", name="许可", name_en="Permit", department="land", type="promised", nature="licence"),),
     sources=(
         Source(code="hall", name="大厅", owner="中心", regions=("4509",)),
         Source(code="night", name="夜间", owner="中心", regions=("4509",), lateness_hours=24),
@@ -94,9 +95,7 @@ def delivered(*events: Event, received_at: datetime | None = None, backfill: boo
     return [Delivery(content(each), received_at or each.time, backfill) for each in events]
 
 
-def assess_plainly(
-    entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime
-) -> Assessment:
+def assess_plainly(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> Assessment:
     """Judge a case by one rule: finished within three days of its first event."""
     ordered = sorted(entries, key=lambda entry: (entry.event.order, entry.content_hash))
     first = ordered[0].event
@@ -163,3 +162,15 @@ def _contradiction(first: Event) -> Finding:
 
 def _measure(first: Event, name: str, instant: datetime) -> Measure:
     return Measure(instant.date(), first.department or "", name, 1)
+
+
+@contextmanager
+def opened_engine(folder: Path, name: str = "ledger") -> Iterator[Engine]:
+    """Open an engine that judges by `assess_plainly`, on a ledger in a folder."""
+    with Ledger.open(f"sqlite:///{folder / name}.sqlite") as ledger:
+        ledger.publish(RULEBOOK)
+        engine = Engine(ledger, assess=assess_plainly)
+        try:
+            yield engine
+        finally:
+            engine.close()

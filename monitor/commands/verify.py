@@ -16,6 +16,7 @@ from monitor.commands.options import (
     print_document,
 )
 from monitor.language import text
+from monitor.settings import Settings
 
 
 def verify(
@@ -26,12 +27,12 @@ def verify(
     lang: LangOption = None,
 ) -> None:
     """Recompute chain, assessments, findings and statistics, and name the first difference (exit code 1)."""
-    from monitor.ledger.seal import from_document, verify_seal
+    from monitor.ledger.seal import from_document, public_key_of, verify_seal
     from monitor.ledger.verify import verify as verify_ledger
 
     with opened(ledger) as book:
         if seal is not None:
-            verify_seal(book, from_document(seal.read_bytes()), public_key)
+            verify_seal(book, from_document(seal.read_bytes()), public_key or public_key_of(book, Settings().seal_key))
         result = verify_ledger(book)
     spoken = language(lang)
     if as_json:

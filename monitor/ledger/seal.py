@@ -85,15 +85,13 @@ def from_document(document: bytes) -> Seal:
         raise LedgerError(f"this is not a seal made by 'monitor seal': {error}") from None
 
 
-def verify_seal(ledger: Ledger, sealed: Seal, public_key: str | None = None) -> None:
+def verify_seal(ledger: Ledger, sealed: Seal, public_key: str) -> None:
     """Check a seal's signature, and that the ledger still contains everything it states.
 
-    `public_key` is the one the witness was given, by default that of this ledger. Raises LedgerError naming what
-    does not hold.
+    `public_key` is the one the witness was given (`public_key_of`). Raises LedgerError naming what does not hold.
     """
-    expected = public_key or public_key_of(ledger)
-    if sealed.public_key != expected:
-        raise LedgerError(f"the seal was signed with the key {sealed.public_key}, expected {expected}")
+    if sealed.public_key != public_key:
+        raise LedgerError(f"the seal was signed with the key {sealed.public_key}, expected {public_key}")
     try:
         key = Ed25519PublicKey.from_public_bytes(b64decode(sealed.public_key, validate=True))
         key.verify(b64decode(sealed.signature, validate=True), _json.encode(sealed.statement))
