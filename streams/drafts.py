@@ -6,7 +6,7 @@ the field; nothing is mended and nothing is dropped in silence.
 
 import re
 from collections import Counter
-from collections.abc import Mapping as Lookup
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -16,7 +16,7 @@ import msgspec
 
 from monitor.events import Event, EventError, EventType, checked
 from streams.logs import BadRow, CaseRecord, Row
-from streams.mapping import Activity, CaseEvent, DataField, Mapping, Value, event_id
+from streams.mapping import Activity, DataField, Mapping, Value, event_id
 
 ID_ACTIVITY_CHARACTERS_MAX: Final = 100
 """Of an activity's name in a derived id; the names that differ only beyond are told apart by their number."""
@@ -43,20 +43,24 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class CaseDrafts(msgspec.Struct, frozen=True):
-    """What a case becomes; `unmapped` counts its rows that become no event, `last_time` is over all its rows."""
+    """What a case becomes; `unmapped` counts what becomes no event, `last_time` is over all of it."""
 
+    case: str | None
     drafts: list[Draft]
     unmapped: Counter[str]
     last_time: datetime | None
 
 
-class _Reading(msgspec.Struct, frozen=True):
-    """A row as the mapping sees it."""
+class _Candidate(msgspec.Struct, frozen=True):
+    """A row, or a case's attribute, that may become an event; `kind` None: no activity of the mapping fits it."""
 
-    row: Row
+    place: str
+    identity: str
     name: str | None
-    activity: Activity | None
+    kind: EventType | None
     time: datetime | str
+    data: dict[DataField, Value]
+    attributes: dict[str, str]
 
 
 class Drafter:
@@ -70,84 +74,82 @@ class Drafter:
 
     def draft(self, case: CaseRecord) -> CaseDrafts:
         """Make the events of one case: those of its own attributes, then those of its rows."""
-        readings = [self._read(case, row) for row in case.rows]
-        first = self._first_of(readings)
-        drafts = [draft for part in self._mapping.case_events if (draft := self._case_event(case, part))]
+        candidates = [*self._case_candidates(case), *self._row_candidates(case)]
+        first = self._first_of(candidates)
+        drafts: list[Draft] = []
         unmapped: Counter[str] = Counter()
-        nth: Counter[str] = Counter()
-        for position, reading in enumerate(readings):
-            label = (reading.name or "")[:ID_ACTIVITY_CHARACTERS_MAX]
-            nth[label] += 1
-            kind = reading.activity.type if reading.activity else None
-            if kind is not None and first.get(kind, position) != position:
-                unmapped[f"{reading.name} (not the first {kind.value})"] += 1
-            elif reading.name is not None and kind is None:
-                unmapped[reading.name] += 1
+        for candidate in candidates:
+            left_out = self._left_out(candidate, first)
+            if left_out is None:
+                drafts.append(_draft(candidate.place, self._plain(case, candidate)))
             else:
-                drafts.append(self._row_event(case, reading, f"{label}#{nth[label]}"))
-        times = [reading.time for reading in readings if isinstance(reading.time, datetime)]
-        times.extend(draft.event.time for draft in drafts if draft.event is not None)
-        return CaseDrafts(drafts, unmapped, max(times, default=None))
+                unmapped[left_out] += 1
+        times = [each.time for each in candidates if isinstance(each.time, datetime)]
+        return CaseDrafts(self._get(case.attributes, self._mapping.case), drafts, unmapped, max(times, default=None))
 
     def bad_row(self, row: BadRow) -> Draft:
         """Make what is stored of a row that could not be read: no event, so that it is rejected."""
         said = {"source": self._mapping.source, "place": row.place, "fault": row.detail, "row": row.written}
         return Draft(row.place, raw=msgspec.json.encode(said), error=EventError("bad_row", "row", row.detail))
 
-    def _read(self, case: CaseRecord, row: Row) -> _Reading:
-        name = self._get(row.attributes, self._mapping.activity)
+    def _case_candidates(self, case: CaseRecord) -> Iterator[_Candidate]:
+        for part in self._mapping.case_events:
+            written = self._get(case.attributes, part.time)
+            if written is not None and _holds(part.when, case.attributes):
+                time, identity = self._instant(written), event_id(part)
+                if isinstance(time, datetime) and self._mapping.exported and time > self._mapping.exported:
+                    continue
+                yield _Candidate(case.place, identity, part.time, part.type, time, part.data, case.attributes)
+
+    def _row_candidates(self, case: CaseRecord) -> Iterator[_Candidate]:
+        mapping, nth = self._mapping, Counter[str]()
+        for row in case.rows:
+            name = self._get(row.attributes, mapping.activity)
+            label = (name or "")[:ID_ACTIVITY_CHARACTERS_MAX]
+            nth[label] += 1
+            given_id = self._get(row.attributes, mapping.id) if mapping.id else None
+            activity = self._activity(case, row, name)
+            kind, data = (activity.type, activity.data) if activity else (None, {})
+            time = self._instant(row.attributes.get(mapping.time, ""))
+            yield _Candidate(row.place, given_id or f"{label}#{nth[label]}", name, kind, time, data, row.attributes)
+
+    def _activity(self, case: CaseRecord, row: Row, name: str | None) -> Activity | None:
         fitting = self._fitting(name) if name is not None else ()
         said = case.attributes | row.attributes if any(part.when for part in fitting) else row.attributes
-        activity = next((part for part in fitting if self._holds(part.when, said)), None)
-        return _Reading(row, name, activity, self._instant(row.attributes.get(self._mapping.time, "")))
+        return next((part for part in fitting if _holds(part.when, said)), None)
 
     def _activities_of(self, name: str) -> tuple[Activity, ...]:
         return tuple(activity for activity in self._mapping.activities if activity.fits(name))
 
-    def _first_of(self, readings: list[_Reading]) -> dict[EventType, int]:
-        """Find, of each type that may happen once, the position of the earliest row that has a time."""
-        first: dict[EventType, tuple[datetime, int]] = {}
-        for position, reading in enumerate(readings):
-            kind = reading.activity.type if reading.activity else None
-            if kind in self._mapping.once and isinstance(reading.time, datetime):
-                first[kind] = min(first.get(kind, (reading.time, position)), (reading.time, position))
-        return {kind: position for kind, (_, position) in first.items()}
+    def _left_out(self, candidate: _Candidate, first: dict[EventType, _Candidate]) -> str | None:
+        """Name what becomes no event, and why; None: it becomes one, or a reject that says what it lacks."""
+        if candidate.kind is None:
+            return candidate.name
+        if first.get(candidate.kind, candidate) is not candidate:
+            return f"{candidate.name} (not the first {candidate.kind.value})"
+        return None
 
-    def _case_event(self, case: CaseRecord, part: CaseEvent) -> Draft | None:
-        written = self._get(case.attributes, part.time)
-        if written is None or not self._holds(part.when, case.attributes):
-            return None
-        said = case.attributes
-        plain = self._plain(case, said, event_id(part), part.type, self._instant(written), part.data)
-        return _draft(case.place, plain)
+    def _first_of(self, candidates: list[_Candidate]) -> dict[EventType, _Candidate]:
+        """Find, of each type that may happen once, the earliest candidate that has a time."""
+        first: dict[EventType, tuple[datetime, _Candidate]] = {}
+        for each in candidates:
+            if each.kind not in self._mapping.once or not isinstance(each.time, datetime):
+                continue
+            if each.kind not in first or each.time < first[each.kind][0]:
+                first[each.kind] = (each.time, each)
+        return {kind: candidate for kind, (_, candidate) in first.items()}
 
-    def _row_event(self, case: CaseRecord, reading: _Reading, derived_id: str) -> Draft:
-        mapping, activity = self._mapping, reading.activity
-        said = case.attributes | reading.row.attributes
-        given_id = self._get(reading.row.attributes, mapping.id) if mapping.id else None
-        kind, data = (activity.type, activity.data) if activity else (None, {})
-        plain = self._plain(case, said, given_id or derived_id, kind, reading.time, data)
-        recorded = self._get(reading.row.attributes, mapping.recorded) if mapping.recorded else None
-        if recorded is not None:
-            plain["recorded"] = self._instant(recorded)
-        return _draft(reading.row.place, plain)
-
-    def _plain(
-        self,
-        case: CaseRecord,
-        said: Lookup[str, str],
-        identity: str,
-        kind: EventType | None,
-        time: datetime | str,
-        data: dict[DataField, Value],
-    ) -> dict[str, Any]:
+    def _plain(self, case: CaseRecord, candidate: _Candidate) -> dict[str, Any]:
         """Put together the fields of an event; what the log does not say is left out."""
-        plain: dict[str, Any] = {"id": identity, "source": self._mapping.source}
-        number = self._get(case.attributes, self._mapping.case)  # rows of XES have an attribute of the same name
-        stated: dict[str, Any] = {"case": number, "type": kind, "time": time or None}
-        stated |= {field: self._value(value, said) for field, value in self._mapping.fields.items()}
-        plain.update((field, value) for field, value in stated.items() if value is not None)
-        told = {field: self._value(value, said) for field, value in data.items()}
+        mapping, said = self._mapping, case.attributes | candidate.attributes
+        number = self._get(case.attributes, mapping.case)  # rows of XES have an attribute of the same name
+        stated: dict[str, Any] = {"case": number, "type": candidate.kind, "time": candidate.time or None}
+        recorded = self._get(candidate.attributes, mapping.recorded) if mapping.recorded else None
+        stated["recorded"] = self._instant(recorded) if recorded is not None else None
+        stated |= {field: self._value(value, said) for field, value in mapping.fields.items()}
+        plain: dict[str, Any] = {"id": candidate.identity, "source": mapping.source}
+        plain |= {field: value for field, value in stated.items() if value is not None}
+        told = {field: self._value(value, said) for field, value in candidate.data.items()}
         if any(value is not None for value in told.values()):
             plain["data"] = {f: self._datum(f, value) for f, value in told.items() if value is not None}
         return plain
@@ -166,18 +168,15 @@ class Drafter:
             return float(written) if "." in written else int(written)
         return written
 
-    def _value(self, value: Value, said: Lookup[str, str]) -> str | None:
+    def _value(self, value: Value, said: dict[str, str]) -> str | None:
         written = value.value if value.attribute is None else self._get(said, value.attribute)
         if written is None or written in value.values:
             return value.values[written] if written is not None else None
         return written if value.otherwise is None else value.otherwise
 
-    def _get(self, said: Lookup[str, str], attribute: str) -> str | None:
+    def _get(self, said: dict[str, str], attribute: str) -> str | None:
         written = said.get(attribute, "")
         return None if written in self._absent else written
-
-    def _holds(self, when: dict[str, tuple[str, ...]], said: Lookup[str, str]) -> bool:
-        return all(said.get(attribute, "") in values for attribute, values in when.items())
 
     def _instant(self, written: str) -> datetime | str:
         """Read a time as an aware instant in UTC, a zoneless one in the zone of the mapping; else give it back.
@@ -192,6 +191,10 @@ class Drafter:
             return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
         except OverflowError:
             return written
+
+
+def _holds(when: dict[str, tuple[str, ...]], said: dict[str, str]) -> bool:
+    return all(said.get(attribute, "") in values for attribute, values in when.items())
 
 
 def _read_iso(written: str) -> date | None:

@@ -86,7 +86,7 @@ class RejectedRow:
 
 @dataclass
 class Imported:
-    """What one import did. `events` = `applied` + `duplicates` + `rejected`; `rows` = mapped rows + `unmapped`."""
+    """What one import did: `events` made of `rows` and of cases' attributes are applied, duplicates or rejected."""
 
     cases: int = 0
     rows: int = 0
@@ -131,14 +131,16 @@ def import_log(
     mapping: Mapping,
     sink: Sink,
     complete_until: datetime | None = None,
+    seen: Callable[[str], None] = lambda case: None,
     progress: Progress = lambda position, events: None,
 ) -> Imported:
-    """Import a file; `complete_until` None: the file says everything up to its last event.
+    """Import a file; `complete_until` None: the file says everything up to its last event, or to `exported`.
 
-    A file that cannot be read to its end has its `fault` in the result, and its source stays held.
+    `seen` is told the number of every case, `progress` how far the import has come. A file that cannot be read
+    to its end has its `fault` in the result, and its source stays held.
     Raises LogFault where it cannot be opened, and what the sink raises.
     """
-    run = _Run(mapping, sink)
+    run = _Run(mapping, sink, seen)
     with LogFile(path, lambda position: progress(position, run.done.events)) as file:
         sink.begin(mapping.source)
         try:
@@ -149,7 +151,7 @@ def import_log(
             run.done.fault = fault
         run.flush()
         if run.done.fault is None:
-            run.done.complete_until = complete_until or run.last_time
+            run.done.complete_until = complete_until or mapping.exported or run.last_time
             sink.end(mapping.source, run.done.complete_until)
     return run.done
 
@@ -163,11 +165,11 @@ def _reader(file: LogFile, mapping: Mapping) -> LogReader:
 class _Run:
     """An import under way: the batch being filled, and what was done so far."""
 
-    def __init__(self, mapping: Mapping, sink: Sink) -> None:
+    def __init__(self, mapping: Mapping, sink: Sink, seen: Callable[[str], None]) -> None:
         self.done = Imported()
         self.last_time: datetime | None = None
         self._drafter = Drafter(mapping)
-        self._sink = sink
+        self._sink, self._seen = sink, seen
         self._batch: list[Draft] = []
         self._unmapped: Counter[str] = Counter()
 
@@ -182,6 +184,8 @@ class _Run:
 
     def _add_case(self, case: CaseRecord) -> None:
         made = self._drafter.draft(case)
+        if made.case is not None:
+            self._seen(made.case)
         self.done.cases += 1
         self.done.rows += len(case.rows)
         self._batch.extend(made.drafts)
@@ -194,7 +198,7 @@ class _Run:
     def flush(self) -> None:
         """Deliver what is waiting, and take account of what became of it."""
         batch, self._batch = self._batch, []
-        deliveries = [Delivery(raw=draft.raw, event=draft.event, backfill=True) for draft in batch]
+        deliveries = [Delivery(draft.raw, backfill=True, event=draft.event, fault=draft.error) for draft in batch]
         outcomes = self._sink.send(deliveries) if deliveries else ()
         for draft, outcome in zip(batch, outcomes, strict=True):
             self._count(draft, outcome)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from monitor.events import Code, Event, EventData, EventType, Identity
+from monitor.events import Code, Event, EventData, EventType, Identity, Instant
 from monitor.rulebook.convert import convert
 from monitor.rulebook.faults import Fault, RulebookFaults, fault
 from monitor.rulebook.files import Entry
@@ -108,6 +108,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     id: Attribute | None = None  # attribute of the row that is unique in its case; default: `<activity>#<n-th>`
     recorded: Attribute | None = None  # attribute of the row: when the source system stored it
     time_formats: tuple[str, ...] = ()  # strptime formats of times that are not ISO 8601
+    exported: Instant | None = None  # when the log was made: a case's attribute dated later is a plan, not an event
     absent: tuple[str, ...] = ()  # values that stand for no value, as `UNKNOWN`
     delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8"
