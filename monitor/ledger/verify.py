@@ -83,6 +83,9 @@ class _Check:
             seq, key = seq + 1, f"{row.stream} {row.seq}"
             chain_hash = link(chain_hash, row)
             yield from _compare("journal", key, {"seq": seq}, row)
+            if not isinstance(row.content, bytes):
+                # SQLite lets anybody put a text where bytes belong.
+                yield Difference("journal", key, "content", "bytes", type(row.content).__name__)
             if (found := content_hash(row.content)) != row.content_hash:
                 yield Difference("journal", key, "content", f"hash {row.content_hash.hex()}", f"hash {found.hex()}")
             yield from _compare("journal", key, {"chain_hash": chain_hash}, row)
@@ -123,7 +126,7 @@ class _Check:
     def _case(self, row: Row[*tuple[Any, ...]], stored: dict[str, Row[*tuple[Any, ...]]]) -> Iterator[Difference]:
         try:
             entries = unpack_entries(row.events)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, TypeError) as error:
             yield Difference("cases", row.case, "events", "readable", str(error))
             return
         fingerprint = sum(_fingerprint(content(entry.event), entry.received_at) for entry in entries)
@@ -212,7 +215,7 @@ def _compare(table: str, key: str, expected: dict[str, Any], row: Row[*tuple[Any
 def _first_change(case: str, again: Assessment, packed: bytes) -> Difference:
     try:
         stored = unpack_assessment(packed)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, TypeError) as error:
         return Difference("cases", case, "assessment", "readable", str(error))
     for name in Assessment.__struct_fields__:
         expected, found = getattr(again, name), getattr(stored, name)
