@@ -74,7 +74,7 @@ def withdrawn(case: Proceeding, mix: Mix, pace: float) -> None:
     accept(case, mix)
     end = _in_time(case, pace, case.at)
     _transfer(case, end)
-    case.on_to(case.at + (end - case.at) * 0.7, EventType.APPROVE)
+    case.on_to(case.at + (end - case.at) * 0.7)
     case.tell(EventType.WITHDRAW, data=EventData(reason_code="applicant_withdrew"))
 
 
@@ -195,10 +195,10 @@ def joint(case: Proceeding, mix: Mix, pace: float) -> None:
         legs[legs.index((slowest, department))] = (late_at, department)
     for case.at, department in sorted(legs):
         case.tell(EventType.APPROVE, "approve", GRANTED, None if department == lead else department)
+    decided_at = case.at
     if lead not in counter.legs:
         case.days(0.3, end - 0.2)
         decide(case, case.at)
-    decided_at = case.at
     case.days(0.2, end)
     finish(case, case.at)
     return hand_over(case, mix, decided_at)
@@ -209,7 +209,7 @@ def escalated(case: Proceeding, mix: Mix, pace: float) -> None:
     accept(case, mix)
     end = _in_time(case, pace, case.at)
     _transfer(case, end)
-    case.on_to(end, EventType.APPROVE)
+    case.on_to(end)
     case.tell(EventType.FORWARD, "review")
     if case.counter.archive is not None:
         case.days(1.0, case.within(case.counter.archive))

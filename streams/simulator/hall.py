@@ -32,7 +32,8 @@ class Counter:
         self.notice = parse_limit(limits.notice)
         self.statutory = _statutory(rulebook, item)
         self.decided_within = parse_limit(item.promised_limit) if item.promised_limit else self.statutory or _UNSTATED
-        self.issue = parse_limit(item.issue_limit or limits.issue)
+        issue = item.issue_limit or (limits.issue if item.nature == "licence" else None)
+        self.issue = parse_limit(issue) if issue else None
         self.archive = parse_limit(limits.archive) if limits.archive else None
         self.reply = parse_limit(limits.reply) if limits.reply else None
         self.extension_days = limits.extension_joint_days_max if item.legs else limits.extension_days_max

@@ -16,9 +16,9 @@ from streams.simulator.year import Centre
 HEARTBEAT_SECONDS: Final = 5
 _CARRIED_DAYS: Final = 120
 """How many working days back a case may have begun that is still carried over; few take longer."""
-_HASTE: Final = 0.3
-"""Three times as quick at the window as in the year, so that one sees a case go through."""
-_EVENTS_AT_ONCE: Final = 5.0
+_HASTE: Final = 0.2
+"""Five times as quick at the window as in the year, so that one sees a case go through."""
+_EVENTS_AT_ONCE: Final = 4.5
 """Events a new live case brings within its first minutes; the others come in the course of hours and days."""
 _SOON_AT_ONCE: Final = 10
 """Cases due in the next minutes with which the live part begins, so that something happens from the start."""
@@ -135,7 +135,7 @@ class LiveCentre:
             if case.is_seen_at_once():
                 break
             case = self._begin(name, seconds, rng, promised=True)
-        due = self._now + timedelta(seconds=int(seconds + 60 * rng.uniform(*_SOON_MINUTES)))
+        due = self._now.replace(microsecond=0) + timedelta(seconds=int(seconds + 60 * rng.uniform(*_SOON_MINUTES)))
         due_at(case, due, self._centre.mix, on_time=rng.random() < _SOON_ON_TIME)
         self._expect(iter(case.events))
 

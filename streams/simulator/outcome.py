@@ -23,7 +23,7 @@ def overdue(latest: float) -> float:
 def decide(case: Proceeding, at: float, *, granted: bool = True) -> float:
     """Decide at an office time, where cases of the item are decided apart from being finished; return when."""
     if case.needs(EventType.APPROVE):
-        case.on_to(at, EventType.APPROVE)
+        case.on_to(at)
         case.tell(EventType.APPROVE, "approve", GRANTED if granted else DENIED)
     return case.at
 
@@ -34,7 +34,7 @@ def finish(case: Proceeding, at: float, *, granted: bool = True) -> None:
     if fees and granted:
         case.minutes(1, 5, at)
         case.tell(EventType.FEE, "accept", EventData(amount=fees[0].amount))
-    case.on_to(at, EventType.FINISH)
+    case.on_to(at)
     case.tell(EventType.FINISH, "accept", GRANTED if granted else DENIED)
 
 
@@ -48,23 +48,25 @@ def hand_over(case: Proceeding, mix: Mix, decided_at: float, *, today: bool = Fa
     if granted and (case.needs(EventType.ISSUE) or case.counter.item.nature == "licence"):
         issue(case, mix, decided_at, archive_by, today=today)
     if case.needs(EventType.ARCHIVE) or case.counter.archive is not None:
-        case.days(0.5 if today else 1.5, archive_by)
+        case.days(0.5 if today else 1.5, min(archive_by, case.step_latest()))
         case.tell(EventType.ARCHIVE, "accept")
 
 
 def issue(case: Proceeding, mix: Mix, decided_at: float, archive_by: float, *, today: bool) -> None:
-    """Hand out the document; a few applicants fetch later what was ready, a few departments are late."""
-    issue_by = min(case.within(case.counter.issue, decided_at), archive_by - 0.1)
+    """Hand out the document; a few applicants fetch later what was ready, a few departments are late (V05)."""
+    latest = min(archive_by - 0.1, case.step_latest())
+    limit = case.counter.issue
+    issue_by = latest if limit is None else min(latest, case.within(limit, decided_at))
     late_at = overdue(issue_by) + case.rng.random()
     if today:
         case.minutes(2, 10, case.closing())
-    elif case.chance(mix.late_issued) and late_at < archive_by and EventType.APPROVE in case.counter.steps:
+    elif case.chance(mix.late_issued) and limit is not None and case.needs(EventType.APPROVE) and late_at < latest:
         case.planned.add("V05")
         case.at = late_at
     elif case.chance(mix.collected_late):
         case.days(0.3, issue_by)
         case.tell(EventType.READY, "accept")
-        case.days(3.0, archive_by - 0.1)
+        case.days(3.0, latest)
     else:
         case.days(0.4, issue_by)
     case.tell(EventType.ISSUE, "accept")
