@@ -71,7 +71,8 @@ class EngineThread:
 
     `submit` and `call` may be used from any thread. Errors of the database are retried with back-off, without
     acknowledging anything and without end; any other error ends the thread, because going on could be wrong:
-    `failure` then holds it, and the server ends the process.
+    `failure` then holds it, and the server ends the process. While `ticking` is false no deadline is judged: whoever
+    sets it is loading a past and delivers what would be missing.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class EngineThread:
         self.horizon = horizon
         self.pipeline = pipeline
         self.failure: BaseException | None = None
+        self.ticking = True
         self._engine, self._measure = engine, measure
         self._queue: deque[_Submission] = deque()
         self._calls: deque[Callable[[], None]] = deque()
@@ -229,7 +231,7 @@ class EngineThread:
         """Re-assess a chunk of what has become due; tell whether there may be more."""
         horizon = self.horizon.read()
         self.pipeline.horizon(self.horizon)
-        if self.horizon.stopped or self._stopping:
+        if self.horizon.stopped or self._stopping or not self.ticking:
             return False
         try:
             with self.pipeline.tick():

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from socket import socket
 from types import FrameType
@@ -56,6 +57,7 @@ class Embedded:
         lag = DetectionLag(ledger, self.pipeline.detection_lag_seconds)
         self.thread = EngineThread(engine, self.horizon, self.pipeline, lag.measure)
         self.loading_percent: float | None = None
+        self.stop_serving: Callable[[], None] = lambda: None
         self.token = write_token(ledger)
         self.app = self._application()
 
@@ -118,6 +120,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, runtime: Embedded, listening: Callable[[str], None]) -> None:
         super().__init__(config)
         self._runtime, self._listening = runtime, listening
+        runtime.stop_serving = self._stop
+
+    def _stop(self) -> None:
+        self._runtime.thread.begin_stop()
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
@@ -127,7 +134,7 @@ class _Server(uvicorn.Server):
             self._listening(url)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._runtime.thread.begin_stop()
+        self._stop()
         super().handle_exit(sig, frame)
 
 
@@ -136,6 +143,8 @@ def serve(runtime: Embedded, host: str, port: int, listening: Callable[[str], No
 
     `listening` is told the address once requests are answered; port 0 takes a free one.
     """
+    # Standard output belongs to the command; what the process has to say of itself goes to standard error.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     server = _Server(_configuration(runtime, host, port), runtime, listening)
     return asyncio.run(_serve(server, runtime))
 
