@@ -126,7 +126,9 @@ def _accept_rounds(armory: _Armory) -> Iterator[Clock]:
     rounds = 0
     for event in (*case.all(T.SUPPLEMENT_RECEIVED, T.SUPPLEMENT_NOTICE, T.ACCEPT, T.REFUSE), None):
         if start is None:
-            start = event if event is not None and event.type is T.SUPPLEMENT_RECEIVED else None
+            if event is None or event.type in (T.ACCEPT, T.REFUSE):
+                return  # what comes after the answer (domain.md V12) expects no second one
+            start = event if event.type is T.SUPPLEMENT_RECEIVED else None
             continue
         if event is not None and event.type is T.SUPPLEMENT_RECEIVED:
             continue
@@ -316,21 +318,29 @@ def _is_application(case: CaseFile) -> bool:
 def _pauses(case: CaseFile, item: Item | None, version: RulebookVersion) -> tuple[Pause, ...]:
     """Find the valid suspensions (art. 45): one of the eight, and one the item may need.
 
-    A pause lasts no longer than the days told to the applicant. A resume that names its procedure ends that one,
-    any other ends all.
+    A pause lasts no longer than the days told to the applicant; after them the same procedure may begin anew. A
+    resume that names a suspended procedure ends that one, valid or not; any other ends all.
     """
     allowed = PROCEDURES if item is None or item.procedures is None else frozenset(item.procedures)
-    open_pauses: dict[str, Pause] = {}
-    done: list[Pause] = []
+    under_way: dict[str, Pause | None] = {}  # None: a suspension that stops nothing
+    pauses: list[Pause] = []
     for event in case.all(T.SUSPEND, T.RESUME):
         procedure = event.data.procedure or ""
         if event.type is T.RESUME:
-            ended = [procedure] if procedure in open_pauses else list(open_pauses)
-            done += [msgspec.structs.replace(open_pauses.pop(name), until=event.time) for name in ended]
-        elif procedure in PROCEDURES & allowed and procedure not in open_pauses:
-            planned = _planned_until(_Armory(case, version, ()), event)
-            open_pauses[procedure] = Pause(event.time, planned_until=planned)
-    return tuple(sorted((*done, *open_pauses.values()), key=lambda pause: pause.since))
+            ended = [procedure] if procedure and procedure in under_way else list(under_way)
+            resumed = [pause for name in ended if (pause := under_way.pop(name)) is not None]
+            pauses += [msgspec.structs.replace(pause, until=event.time) for pause in resumed]
+            continue
+        before = under_way.get(procedure)
+        if before is not None and before.planned_until is not None and before.planned_until < event.time:
+            pauses.append(before)
+            del under_way[procedure]
+        if procedure not in under_way:
+            valid = procedure in PROCEDURES & allowed
+            planned = _planned_until(_Armory(case, version, ()), event) if valid else None
+            under_way[procedure] = Pause(event.time, planned_until=planned) if valid else None
+    pauses += [pause for pause in under_way.values() if pause is not None]
+    return tuple(sorted(pauses, key=lambda pause: pause.since))
 
 
 def _planned_until(armory: _Armory, suspension: Event) -> datetime | None:
@@ -344,6 +354,7 @@ def _planned_until(armory: _Armory, suspension: Event) -> datetime | None:
 
 
 def interval(pause: Pause) -> Interval:
+    """Give the time a pause takes out: up to its resume or the end of its planned days, whichever is first."""
     ends = [end for end in (pause.until, pause.planned_until) if end is not None]
     return Interval(pause.since, min(ends) if ends else None)
 
