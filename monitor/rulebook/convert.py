@@ -93,6 +93,8 @@ def _leaf(value: Plain, kind: Any, said: str) -> tuple[str, dict[str, object]]:
         members: Iterable[Any] = bare if isinstance(bare, EnumMeta) else ()
         choices = [member.value for member in members] or get_args(bare)
         return "choice", {"value": value, "choices": ", ".join(map(str, choices))}
+    if bare is bool:
+        return "choice", {"value": value, "choices": "true, false"}
     if bare in {date, time}:
         return f"{bare.__name__}_form", {"value": value}
     if get_origin(bare) is tuple:

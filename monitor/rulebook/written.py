@@ -18,6 +18,8 @@ DEPTH_MAX: Final = 12
 Plain: TypeAlias = "str | list[Plain] | dict[str, Plain] | None"
 Step: TypeAlias = "str | int"
 
+_TAGS: Final = frozenset({None, "!"})
+"""No tag, or the one that says `read as a text`; others ask for types or objects of a programming language."""
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -98,6 +100,8 @@ class _Reader:
         line = _line(event)
         if isinstance(event, yaml.AliasEvent):
             raise Unreadable(fault(self.file, line, "", "alias", name=event.anchor))
+        if getattr(event, "tag", None) not in _TAGS:
+            raise Unreadable(fault(self.file, line, "", "tag", tag=getattr(event, "tag", "")))
         if depth > DEPTH_MAX:
             raise Unreadable(fault(self.file, line, "", "too_deep", limit=DEPTH_MAX))
         if isinstance(event, yaml.ScalarEvent):
@@ -121,7 +125,14 @@ class _Reader:
                 self.faults.append(fault(self.file, key.line, "", "key"))
             elif key.text in fields:
                 self.faults.append(
-                    fault(self.file, key.line, key.text, "repeated_key", key=key.text, first=lines[key.text])
+                    fault(
+                        self.file,
+                        key.line,
+                        key.text,
+                        "repeated_key",
+                        key=key.text,
+                        first=f"{self.file}:{lines[key.text]}",
+                    )
                 )
             else:
                 fields[key.text], lines[key.text] = value, key.line
