@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from socket import socket
@@ -134,8 +135,9 @@ class _Server(uvicorn.Server):
             self._listening(url)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Not the inherited one: it raises the signal again at the end, which would skip our own closing.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
         self._stop()
-        super().handle_exit(sig, frame)
 
 
 def serve(runtime: Embedded, host: str, port: int, listening: Callable[[str], None] = lambda url: None) -> int:

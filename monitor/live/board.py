@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from monitor import figures
+from monitor.events import CONSOLE
 from monitor.figures import Share
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, judging, positions
@@ -98,9 +99,8 @@ def _coverage(connection: Connection, rulebook: Rulebook, stream: str, horizon: 
     seen = figures.coverage(connection)
     states = judging.load_states(connection, stream)
     zone = rulebook.days.zone
-    lines = [
-        _source(source.name, states.get(source.code), horizon, zone, lang) for source in rulebook.sources[:SOURCES_MAX]
-    ]
+    senders = [source for source in rulebook.sources if source.code != CONSOLE][:SOURCES_MAX]
+    lines = [_source(source.name, states.get(source.code), horizon, zone, lang) for source in senders]
     return Coverage(
         share=seen.percent or text("live.not_available", lang),
         count=text("live.coverage.count", lang, seen=f"{seen.numerator:,}", all=f"{seen.denominator:,}"),
