@@ -1,6 +1,6 @@
 """Admission: tell whether a delivery is an event we may take, from a source that may send it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -66,7 +66,8 @@ def admit(delivery: Delivery, rulebook: Rulebook) -> Admitted:
         raise Refused(error_found, event)
     written = content(event)
     received_at = delivery.received_at or event.recorded or event.time
-    return Admitted(event, written, content_hash(written), received_at, delivery.backfill)
+    assert received_at.tzinfo is not None, "an event is received at an aware instant"
+    return Admitted(event, written, content_hash(written), received_at.astimezone(UTC), delivery.backfill)
 
 
 class Refused(Exception):

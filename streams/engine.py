@@ -6,7 +6,7 @@ delivered twice, and a writer that was overtaken changes nothing.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from monitor.assessment import assess as assess_case
 from monitor.ledger.access import Ledger
@@ -87,7 +87,8 @@ class Engine:
             if position is None or position.epoch != self._epoch:
                 raise Fenced(f"stream {self.stream!r} has another writer now; this one must stop or start again")
             if horizon is not None:
-                position.horizon = max(position.horizon, horizon)
+                assert horizon.tzinfo is not None, "a horizon is an aware instant"
+                position.horizon = max(position.horizon, horizon.astimezone(UTC))
             turn = Turn(self.ledger, connection, self.stream, position, self._assess)
             yield turn
             turn.write()

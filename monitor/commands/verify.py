@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
 from monitor.commands.options import (
     EXIT_DIFFERENT,
@@ -16,11 +17,14 @@ from monitor.commands.options import (
     print_document,
 )
 from monitor.language import text
+from monitor.ledger import LedgerError
 from monitor.settings import Settings
 
 
 def verify(
-    seal: Annotated[Path | None, typer.Option(help="Check a document of 'monitor seal' as well.")] = None,
+    seal: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Check a document of 'monitor seal' as well.")
+    ] = None,
     public_key: Annotated[str | None, typer.Option(help="The key the witness was given for its seals.")] = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
@@ -31,12 +35,19 @@ def verify(
     from monitor.ledger.verify import verify as verify_ledger
 
     with opened(ledger) as book:
+        broken = None
         if seal is not None:
-            verify_seal(book, from_document(seal.read_bytes()), public_key or public_key_of(book, Settings().seal_key))
+            sealed = from_document(seal.read_bytes())
+            try:
+                verify_seal(book, sealed, public_key or public_key_of(book, Settings().seal_key))
+            except LedgerError as error:
+                broken = str(error)
         result = verify_ledger(book)
     spoken = language(lang)
     if as_json:
-        print_document(result)
+        print_document({**to_builtins(result), **({} if seal is None else {"seal": broken or "holds"})})
+    elif broken is not None:
+        out.print(text("verify.seal_broken", spoken, reason=broken), style="red", markup=False)
     elif (difference := result.difference) is None:
         counts = {name: getattr(result, name) for name in ("events", "cases", "findings", "statistics")}
         out.print(text("verify.agrees", spoken, **counts), style="green")
@@ -45,5 +56,5 @@ def verify(
     else:
         shown = {name: getattr(difference, name) for name in difference.__struct_fields__}
         out.print(text("verify.differs", spoken, **shown), style="red", markup=False)
-    if result.difference is not None:
+    if result.difference is not None or broken is not None:
         raise typer.Exit(EXIT_DIFFERENT)

@@ -7,7 +7,7 @@ something was delivered or detected is not in it.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -69,7 +69,7 @@ def digest(ledger: Ledger, horizon: datetime | None = None, assess: Assess = ass
 def digests(ledger: Ledger, horizon: datetime | None = None, assess: Assess = assess_case) -> Digest:
     """Give the digest of each part of a ledger, to see which part differs from another's."""
     with ledger.read() as connection:
-        at = horizon or last_horizon(connection) or TIME_MIN
+        at = (horizon or last_horizon(connection) or TIME_MIN).astimezone(UTC)
         events = _Heap()
         for row in _all(connection, select(journal.c.case, journal.c.source, journal.c.id, journal.c.content)):
             events.add(*row)

@@ -64,6 +64,7 @@ class _Check:
         self._applied: Counter[tuple[str, str]] = Counter()
         self._expected: dict[str, Statistics] = defaultdict(Statistics)
         self._said: Counter[str] = Counter()
+        self._histories: dict[int, RulebookHistory] = {}
 
     def differences(self) -> Iterator[Difference]:
         """Find every difference, the journal's first: what rests on it is checked against it."""
@@ -135,8 +136,7 @@ class _Check:
             return
         counted = {"events_count": len(entries), "source_set": source_set(entries)}
         yield from _compare("cases", row.case, counted, row)
-        rulebooks = self._publications.history(self._connection, version=row.rulebook)
-        again = self._assess(entries, rulebooks, row.judged_at)
+        again = self._assess(entries, self._rulebooks(row.rulebook), row.judged_at)
         if pack_assessment(again) != row.assessment:
             yield _first_change(row.case, again, row.assessment)
             return
@@ -195,6 +195,12 @@ class _Check:
         extra = next((event for key, event in held.items() if key not in kept), None)
         found = "an event twice" if extra is None else f"event {extra.source} {extra.id}"
         return Difference("cases", case, "events", "what the journal holds", found)
+
+    def _rulebooks(self, version: int) -> RulebookHistory:
+        """Give the rulebooks an assessment was taken by: those up to its version, read once for all cases."""
+        if version not in self._histories:
+            self._histories[version] = self._publications.history(self._connection, version=version)
+        return self._histories[version]
 
     def _stream(self, query: Any) -> Any:
         return self._connection.execute(query, execution_options={"yield_per": CASES_AT_ONCE})
