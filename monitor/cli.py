@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "demo": Place("demo", "demo", "Watch a simulated city being supervised live."),
     "up": Place("up", "up", "Run the monitor: take events, judge deadlines, show the live page."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
+    "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),
     "seal": Place("seal", "seal", "Sign where every chain of the ledger ends."),

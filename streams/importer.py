@@ -137,12 +137,11 @@ def import_log(
     """Import a file; `complete_until` None: the file says everything up to its last event, or to `exported`.
 
     `seen` is told the number of every case, `progress` how far the import has come. A file that cannot be read
-    to its end has its `fault` in the result, and its source stays held.
+    to its end has its `fault` in the result, and its source stays held unless nothing of it was delivered.
     Raises LogFault where it cannot be opened, and what the sink raises.
     """
     run = _Run(mapping, sink, seen)
     with LogFile(path, lambda position: progress(position, run.done.events)) as file:
-        sink.begin(mapping.source)
         try:
             for case in _reader(file, mapping):
                 run.add(case)
@@ -151,8 +150,7 @@ def import_log(
             run.done.fault = fault
         run.flush()
         if run.done.fault is None:
-            run.done.complete_until = complete_until or mapping.exported or run.last_time
-            sink.end(mapping.source, run.done.complete_until)
+            run.end(complete_until or mapping.exported or run.last_time)
     return run.done
 
 
@@ -168,6 +166,8 @@ class _Run:
     def __init__(self, mapping: Mapping, sink: Sink, seen: Callable[[str], None]) -> None:
         self.done = Imported()
         self.last_time: datetime | None = None
+        self._source = mapping.source
+        self._began = False
         self._drafter = Drafter(mapping)
         self._sink, self._seen = sink, seen
         self._batch: list[Draft] = []
@@ -198,12 +198,26 @@ class _Run:
     def flush(self) -> None:
         """Deliver what is waiting, and take account of what became of it."""
         batch, self._batch = self._batch, []
+        if batch:
+            self._begin()
         deliveries = [Delivery(draft.raw, backfill=True, event=draft.event, fault=draft.error) for draft in batch]
         outcomes = self._sink.send(deliveries) if deliveries else ()
         for draft, outcome in zip(batch, outcomes, strict=True):
             self._count(draft, outcome)
         self.done.unmapped = self._unmapped.total()
         self.done.unmapped_activities = dict(self._unmapped.most_common())
+
+    def end(self, complete_until: datetime | None) -> None:
+        """Say that the file was read to its end."""
+        self._begin()
+        self.done.complete_until = complete_until
+        self._sink.end(self._source, complete_until)
+
+    def _begin(self) -> None:
+        # Not before there is something to deliver: a wrong file must not hold its source back for ever.
+        if not self._began:
+            self._sink.begin(self._source)
+            self._began = True
 
     def _count(self, draft: Draft, outcome: Outcome) -> None:
         self.done.events += 1

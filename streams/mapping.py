@@ -83,7 +83,7 @@ class Activity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rows that become events of one type; `names` are exact or end in `*`, and the first entry that fits wins."""
 
     type: EventType
-    names: Annotated[tuple[Attribute, ...], msgspec.Meta(min_length=1)]
+    names: tuple[Attribute, ...]
     when: dict[Attribute, tuple[str, ...]] = {}
     data: dict[DataField, Value] = {}
 
@@ -200,6 +200,9 @@ def _contradictions(entry: Entry, mapping: Mapping, path: Path) -> Iterator[Faul
         yield entry.fault("mapping_empty")
     if mapping.rulebook is not None and not (path.parent / mapping.rulebook).exists():
         yield entry.fault("mapping_rulebook", "rulebook", value=mapping.rulebook)
+    for position, activity in enumerate(mapping.activities):
+        if not activity.names:
+            yield entry.fault("empty", "activities", position, "names")
     yield from _value_faults(entry, mapping)
     seen: set[str] = set()
     for position, part in enumerate(mapping.case_events):
