@@ -20,7 +20,13 @@ RULEBOOK = Rulebook(
     ),
     sources=(
         Source(
-            code="files", name="文件", owner="中心", regions=("r1",), zone="Europe/Amsterdam", authentication="import"
+            code="files",
+            name="文件",
+            owner="中心",
+            regions=("r1",),
+            types=(EventType.APPLY, EventType.ACCEPT, EventType.APPROVE, EventType.FINISH),
+            zone="Europe/Amsterdam",
+            authentication="import",
         ),
     ),
 )
