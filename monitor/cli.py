@@ -22,6 +22,8 @@ class Place(NamedTuple):
 COMMANDS: Final[dict[str, Place]] = {
     "demo": Place("demo", "demo", "Watch a simulated city being supervised live."),
     "up": Place("up", "up", "Run the monitor: take events, judge deadlines, show the live page."),
+    "check": Place("check", "check", "Name every fault of a rulebook's files."),
+    "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
     "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),

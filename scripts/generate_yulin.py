@@ -280,7 +280,7 @@ def flow(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(flow, value)) + "]"
     text = str(value)
-    plain = re.fullmatch(r"[\w《][\w /.+()()《》、-]*", text) and not re.fullmatch(r"[\d.]+", text)
+    plain = re.fullmatch(r"[\w《][\w /.+()（）《》、-]*", text) and not re.fullmatch(r"[\d.]+", text)
     return text if plain or isinstance(value, int) else json.dumps(text, ensure_ascii=False)
 
 
@@ -323,7 +323,7 @@ def build() -> dict[str, str]:
     ]
     return {
         "regions": HEAD.format(title="地区 Regions", invented="the local code of the new district")
-        + "name: 玉林市政务服务中心(示例)\nname_en: Yulin Government Service Centre (example)\n\n"
+        + "name: 玉林市政务服务中心（示例）\nname_en: Yulin Government Service Centre (example)\n\n"
         + lines("regions", regions),
         "departments": HEAD.format(title="部门 Departments", invented="codes") + lines("departments", places),
         "windows": HEAD.format(title="窗口 Windows", invented="codes and numbers") + lines("windows", windows),

@@ -1,22 +1,20 @@
 """`monitor digest`: print what makes two ledgers the same."""
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from monitor.commands.options import (
-    EXIT_UNUSABLE,
     JsonOption,
     LangOption,
     LedgerOption,
-    err,
+    instant,
     language,
     opened,
     out,
     print_document,
 )
-from monitor.language import Lang, text
+from monitor.language import text
 
 PARTS = ("journal", "assessments", "findings", "statistics", "outbox")
 
@@ -34,7 +32,7 @@ def digest(
     from monitor.ledger.digest import digests
 
     spoken = language(lang)
-    at = _instant(horizon, spoken)
+    at = instant(horizon, spoken)
     with opened(ledger) as book:
         found = digests(book, at)
     parts = {part: getattr(found, part) for part in PARTS}
@@ -45,16 +43,3 @@ def digest(
     out.print(text("digest.horizon", spoken, horizon=found.horizon.isoformat()))
     for part, value in parts.items():
         out.print(f"{value}  {text(f'digest.{part}', spoken)}", markup=False)
-
-
-def _instant(written: str | None, lang: Lang) -> datetime | None:
-    if written is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(written)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        err.print(text("digest.not_an_instant", lang, written=written), style="red", markup=False)
-        raise typer.Exit(EXIT_UNUSABLE)
-    return instant

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 
-from monitor.language import Lang
+from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
 from monitor.settings import Settings
 
@@ -51,3 +52,17 @@ def language(chosen: Lang | None) -> Lang:
 def print_document(document: Any) -> None:
     """Print one JSON document on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, order="deterministic")).decode() + "\n")
+
+
+def instant(written: str | None, lang: Lang) -> datetime | None:
+    """Read an instant given as an option; one without its offset is said to be none, and the command ends."""
+    if written is None:
+        return None
+    try:
+        read = datetime.fromisoformat(written)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        err.print(text("options.not_an_instant", lang, written=written), style="red", markup=False)
+        raise typer.Exit(EXIT_UNUSABLE)
+    return read

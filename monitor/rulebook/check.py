@@ -10,8 +10,7 @@ from monitor.rulebook.draft import Draft, Placed
 from monitor.rulebook.faults import Fault, fault
 from monitor.rulebook.files import LISTS
 from monitor.rulebook.model import Delegation, DirectLine, Region
-
-KNOWN_RULES = frozenset(f"V{number:02}" for number in range(1, 8)) | {f"D{number:02}" for number in range(1, 10)}
+from monitor.rules import RULES
 
 
 def check(draft: Draft) -> Iterator[Fault]:
@@ -121,10 +120,16 @@ def calendar(draft: Draft) -> Iterator[Fault]:
 
 
 def rules(draft: Draft) -> Iterator[Fault]:
-    """Report a setting for a rule that does not exist."""
+    """Report a setting for a rule that does not exist, or for a parameter its rule does not have."""
     for code, setting in draft.rules.items():
-        if code not in KNOWN_RULES:
-            yield setting.fault("unknown_rule", code=code, known=", ".join(sorted(KNOWN_RULES)))
+        if code not in RULES:
+            yield setting.fault("unknown_rule", code=code, known=", ".join(sorted(RULES)))
+            continue
+        known = RULES[code].parameters
+        for name in setting.value.parameters:
+            if name not in known:
+                listed = ", ".join(known) or "-"
+                yield setting.fault("unknown_parameter", "parameters", name, rule=code, parameter=name, known=listed)
 
 
 def _zone_exists(zone: str) -> bool:

@@ -30,7 +30,7 @@ class Fault:
     def describe(self, lang: Lang) -> str:
         """Say file, line, place, reason and remedy in one line."""
         place = f"{self.file}:{self.line}: {self.where}: " if self.where else f"{self.file}:{self.line}: "
-        return f"{place}{self.reason(lang)} {self.remedy(lang)}"
+        return f"{place}{self.reason(lang)}{' ' if lang == 'en' else ''}{self.remedy(lang)}"
 
 
 def fault(file: str, line: int, where: str, code: str, /, **params: object) -> Fault:

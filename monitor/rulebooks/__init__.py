@@ -1,0 +1,1 @@
+"""Rulebooks that ship: a folder of YAML files each (`yulin`, the example city), or one file."""
