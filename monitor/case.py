@@ -7,7 +7,7 @@ from functools import cached_property
 import msgspec
 
 from monitor.events import CONSOLE, Event, EventType
-from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion
+from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion, Source
 from monitor.verdict import JournalEntry
 
 
@@ -92,16 +92,23 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Find the item as a version has it; None where its catalogue does not know the code."""
         return version.rulebook.item.get(self.item_code)
 
+    @cached_property
+    def _registered(self) -> tuple[Source, ...]:
+        known = self.current.source
+        return tuple(known[code] for code in self.sources if code in known)
+
+    @cached_property
+    def _sendable(self) -> frozenset[EventType]:
+        return frozenset().union(*(source.types or EventType for source in self._registered))
+
     def can_send(self, *types: EventType) -> bool:
         """Tell whether any source of the case is able to send any of these types."""
-        sources = (self.current.source.get(code) for code in self.sources)
-        return any(source.can_send(t) for source in sources if source is not None for t in types)
+        return not self._sendable.isdisjoint(types)
 
     @cached_property
     def reports_suspensions_at_end(self) -> bool:
         """Tell whether a source of the case reports suspensions only once they have ended."""
-        sources = (self.current.source.get(code) for code in self.sources)
-        return any(source is not None and source.suspensions_at_end for source in sources)
+        return any(source.suspensions_at_end for source in self._registered)
 
     def lateness(self, event: Event) -> timedelta:
         """Tell the delay an event's source has declared."""
@@ -126,11 +133,8 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def late(self) -> tuple[JournalEntry, ...]:
         """The events that came later than their source's lateness and tolerance allow, by arrival."""
-        late = (
-            entry
-            for entry in self.entries
-            if entry.received_at - entry.event.time > self.lateness(entry.event) + self.tolerance(entry.event)
-        )
+        allowed = {source.code: source.lateness + source.tolerance for source in self._registered}
+        late = (e for e in self.entries if e.received_at - e.event.time > allowed.get(e.event.source, timedelta()))
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
 
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":

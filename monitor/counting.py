@@ -26,6 +26,7 @@ from monitor.rulebook.model import ClockProfile, Limit
 DAY: Final = timedelta(days=1)
 MICROSECOND: Final = timedelta(microseconds=1)
 _MIDNIGHT: Final = time()
+_COUNTED: Final = frozenset({"working", "opened", "day"})
 
 
 class Interval(msgspec.Struct, frozen=True, order=True):
@@ -104,24 +105,25 @@ class DayCounting:
         """Find the end of the last counted day, moved by every pause that begins before it."""
         last = self._first_day(start)
         left = budget
-        due = self._end(self._after(last, left))
+        due = self._end_from(self._last(last, left), start)
         for pause in _merged(pauses, start):
             if pause.since > due:
                 break
             if pause.until is None:
                 return None
             since, until = self._calendar.day(pause.since), self._calendar.day(pause.until)
-            if until <= last:
-                continue
-            left -= min(left, self._count(last, max(since, last)))
-            last = max(until, last)
+            if until > last:
+                left -= min(left, self._count(last, max(since, last)))
+                last = until
             # Whoever is paused at the end of his last day is not late: the day the pause ends takes its place.
-            due = max(due, self._end(self._after(last, left)))
+            due = max(due, self._end_from(self._last(last, left), pause.until))
         return due
 
     def used(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> int:
         """Count the days begun since the first day, without those taken out by pauses."""
-        return sum(1 for _ in self._counted(start, until, pauses))
+        first, last = self._first_day(start), self._calendar.day(until)
+        out = _paused_days(_merged(pauses, start), self._calendar)
+        return self._count(first, last) - sum(self._count(max(a, first), min(b, last)) for a, b in out)
 
     def planned_until(self, since: datetime, days: float) -> datetime:
         """Give the end of the last planned working day after the day the pause began."""
@@ -132,7 +134,6 @@ class DayCounting:
     def walk(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> Iterator[DayCount]:
         """Tell day by day what was counted and why."""
         first, last = self._first_day(start), self._calendar.day(until)
-        counted = set(self._counted(start, until, pauses))
         out = _paused_days(_merged(pauses, start), self._calendar)
         day = self._calendar.day(start)
         while day <= last:
@@ -142,18 +143,8 @@ class DayCounting:
                 why = "pause"
             else:
                 why = _why(self._calendar, day) if self._working else "day"
-            yield _day_count(self._calendar, day, int(day in counted), why)
+            yield _day_count(self._calendar, day, int(why in _COUNTED), why)
             day += DAY
-
-    def _counted(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> Iterator[date]:
-        day, last = self._first_day(start), self._calendar.day(until)
-        out = _paused_days(_merged(pauses, start), self._calendar)
-        while True:
-            day = self._after(day, 1)
-            if day > last:
-                return
-            if not any(a < day <= b for a, b in out):
-                yield day
 
     def _first_day(self, start: datetime) -> date:
         """Find the day that is not counted: the start's, or the next working day's where intake rolls over."""
@@ -171,8 +162,17 @@ class DayCounting:
             return self._calendar.nth_after(day, n) if n else self._calendar.on_or_after(day)
         if n > (LAST - day).days:
             raise CalendarError(f"{n} days after {day} lie beyond the calendar's last day {LAST}")
-        last = day + n * DAY
+        return day + n * DAY
+
+    def _last(self, day: date, n: int) -> date:
+        """Find the day on which n more days after a day are used up, moved off a closed one if the profile rolls."""
+        last = self._after(day, n)
         return self._calendar.on_or_after(last) if self._profile.roll_end else last
+
+    def _end_from(self, day: date, instant: datetime) -> datetime:
+        """Give the end of a due day, or of the next one where closing time has passed at an instant of that day."""
+        end = self._end(day)
+        return end if end >= instant else self._end(self._last(day, 1))
 
     def _end(self, day: date) -> datetime:
         """Give the last instant of a due day: before midnight, or closing time where the profile says so."""
