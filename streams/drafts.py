@@ -125,7 +125,8 @@ class Drafter:
         """Name what becomes no event, and why; None: it becomes one, or a reject that says what it lacks."""
         if candidate.kind is None:
             return candidate.name
-        if first.get(candidate.kind, candidate) is not candidate:
+        # Without a time we cannot know whether it was the first: it goes on, to be rejected with its reason.
+        if isinstance(candidate.time, datetime) and first.get(candidate.kind, candidate) is not candidate:
             return f"{candidate.name} (not the first {candidate.kind.value})"
         return None
 

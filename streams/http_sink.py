@@ -75,4 +75,4 @@ class HttpSink:
 def _outcome(told: dict[str, Any]) -> Outcome:
     error = told.get("error")
     found = EventError(error["code"], error["field"], error["detail"]) if error else None
-    return Outcome(told["status"], told["id"], told["case"], found)
+    return Outcome(told["status"], told.get("id"), told.get("case"), found)

@@ -94,6 +94,13 @@ def test_of_what_happens_once_the_earliest_counts() -> None:
     assert made.unmapped == {"check (not the first accept)": 1}
 
 
+def test_a_row_without_a_time_is_not_taken_for_a_later_one() -> None:
+    """Whether it was the first cannot be known: it is left to be rejected, not left out."""
+    made = Drafter(MAPPING).draft(case(named("check", **{"time:timestamp": "soon"}), named("check")))
+    assert [draft.event is None for draft in made.drafts] == [True, False]
+    assert made.unmapped == {}
+
+
 def test_derived_ids_are_unique_and_stable() -> None:
     """Repeated activities are numbered by their order, so that importing again makes the same ids."""
     mapping = replace(MAPPING, once=())
