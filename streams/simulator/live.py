@@ -82,8 +82,7 @@ class LiveCentre:
         self._centre = Centre(rulebook, seed, (day - timedelta(days=2 * _CARRIED_DAYS), day), mix, self._now)
         self._day, self._at = self._centre.timetable.position(self._now)
         self._office_seconds = self._centre.timetable.seconds(self._day)
-        self._waiting: list[tuple[datetime, int, Event]] = []
-        self._expected = 0
+        self._waiting: list[tuple[datetime, str, int, Event]] = []
         self._beats = 0
         self._carry_over()
         name = f"{self._now:%Y%m%d%H%M%S}-{seed}"
@@ -99,7 +98,7 @@ class LiveCentre:
         self._soon.admit(seconds)
         events: list[Event] = []
         while self._waiting and self._waiting[0][0] <= instant:
-            events.append(heappop(self._waiting)[2])
+            events.append(heappop(self._waiting)[3])
         beats = int(seconds // HEARTBEAT_SECONDS)
         if beats > self._beats:
             self._beats = beats
@@ -113,10 +112,9 @@ class LiveCentre:
                 self._expect(event for event in case.events if _recorded(event) > self._now)
 
     def _expect(self, events: Iterator[Event]) -> None:
-        """Keep events until they are recorded."""
-        for event in events:
-            self._expected += 1
-            heappush(self._waiting, (_recorded(event), self._expected, event))
+        """Keep events of a case until they are recorded."""
+        for number, event in enumerate(events):
+            heappush(self._waiting, (_recorded(event), event.case or "", number, event))
 
     def _begin(self, name: str, seconds: float, rng: Random, *, promised: bool = False) -> Proceeding:
         at = self._at + seconds / self._office_seconds

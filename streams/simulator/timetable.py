@@ -63,7 +63,7 @@ class Timetable:
     def instant(self, day: int, at: float) -> datetime:
         """Turn office time into an instant of UTC, to the second."""
         live = self._live
-        if live is not None and day + at > live[0]:
+        if live is not None and day + at >= live[0]:
             return (live[1] + timedelta(seconds=(day + at - live[0]) * live[2])).replace(microsecond=0)
         whole = floor(at)
         sessions = self._sessions[day + whole]

@@ -56,8 +56,10 @@ class Centre:
         """Yield every case that begins on a working day, in order of its beginning."""
         day = self.timetable.days[index]
         rng = Random(f"{self.seed}/{day}")
-        arrivals = sorted(self._arrival(rng) for _ in range(self._visitors(index, rng)))
-        for number, at in enumerate(arrivals, 1):
+        arrivals = sorted((self._arrival(rng), rng.getrandbits(64)) for _ in range(self._visitors(index, rng)))
+        for number, (at, own) in enumerate(arrivals, 1):
+            # A seed of its own: how one case goes on after the doors stay open must not change the next.
+            rng.seed(own)
             case = self.proceeding(f"{day:%Y%m%d}-{self.seed}-{number:04d}", rng, index, at)
             visit(case, self.mix, self.hall.pace)
             yield case
