@@ -87,9 +87,10 @@ Procedure = Literal["hearing", "tender", "auction", "inspection", "testing", "qu
 """The closed list of eight whose time does not count (Administrative Licensing Law art. 45)."""
 PROCEDURES: Final[frozenset[str]] = frozenset(get_args(Procedure))
 
-Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Citation = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+(?!\n)$"  # alone, `$` would let a newline pass at the end
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
+Citation = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_PRINTABLE)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
 
@@ -161,7 +162,7 @@ class EventError(ValueError):
     """An event that cannot be taken: `code` of the reason, `field` it stands in, `detail` of what was found."""
 
     def __init__(self, code: str, field: str, detail: str = "") -> None:
-        self.code, self.field, self.detail = code, field, detail
+        self.code, self.field, self.detail = code, _shortened(field), _shortened(detail)
         super().__init__(self.describe("en"))
 
     def reason(self, lang: Lang) -> str:
@@ -175,6 +176,11 @@ class EventError(ValueError):
     def describe(self, lang: Lang) -> str:
         """Say field, reason and remedy in one line."""
         return f"{self.field}: {self.reason(lang)} {self.remedy(lang)}"
+
+
+def _shortened(said: str) -> str:
+    """Cut what comes from outside: a name of 60 kB must not fill answers, logs and the ledger."""
+    return said if len(said) <= 200 else f"{said[:199]}…"
 
 
 _decoder = msgspec.json.Decoder(Event)
@@ -247,7 +253,7 @@ def schema() -> dict[str, Any]:
 
 
 def _in_range(instant: datetime, field: str) -> datetime:
-    if not TIME_MIN.year <= instant.year < TIME_MAX.year:
+    if not TIME_MIN <= instant < TIME_MAX:
         raise EventError("time_range", field, instant.isoformat())
     return instant.astimezone(UTC)
 
