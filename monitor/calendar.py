@@ -5,7 +5,7 @@ alone and is *provisional*. A day is a day of the calendar's zone. Administrativ
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ LAST: Final = date(2120, 12, 31)
 
 _BASE: Final = FIRST.toordinal()
 _SIZE: Final = LAST.toordinal() - _BASE + 1
+_OFFSETS_MAX: Final = 50_000  # half hours: about three years of instants
 
 
 class CalendarError(ValueError):
@@ -45,6 +46,8 @@ class Calendar:
         for day in self._opened:
             working[day.toordinal() - _BASE] = True
         self._working = working
+        self._offsets: dict[tuple[int, int, int, int, bool], timedelta] = {}
+        self._ends: dict[date, datetime] = {}
         self._count = list(accumulate(working))
         self._nth = [i for i, flag in enumerate(working) if flag]
 
@@ -83,15 +86,34 @@ class Calendar:
 
     def local(self, instant: datetime) -> datetime:
         """Give an instant as wall-clock time of the calendar's zone, without zone information."""
-        return instant.astimezone(self.zone).replace(tzinfo=None)
+        return (instant.astimezone(UTC) + self._offset(instant)).replace(tzinfo=None)
 
     def day(self, instant: datetime) -> date:
         """Give the day of the calendar's zone an instant falls on."""
-        return instant.astimezone(self.zone).date()
+        return (instant.astimezone(UTC) + self._offset(instant)).date()
+
+    def end(self, day: date) -> datetime:
+        """Give the last instant of a day of the calendar's zone, in UTC."""
+        end = self._ends.get(day)
+        if end is None:
+            end = self.instant(datetime.combine(day + timedelta(days=1), time())) - timedelta(microseconds=1)
+            self._ends[day] = end
+        return end
 
     def instant(self, local: datetime) -> datetime:
         """Give wall-clock time of the calendar's zone as an instant in UTC."""
         return local.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def _offset(self, instant: datetime) -> timedelta:
+        """Look up the zone's offset, kept by the half hour: zones change theirs on no other."""
+        utc = instant.astimezone(UTC)
+        half_hour = (utc.year, utc.month, utc.day, utc.hour, utc.minute >= 30)
+        offset = self._offsets.get(half_hour)
+        if offset is None:
+            if len(self._offsets) >= _OFFSETS_MAX:
+                self._offsets.clear()
+            offset = self._offsets[half_hour] = utc.astimezone(self.zone).utcoffset() or timedelta()
+        return offset
 
     def _index(self, day: date) -> int:
         index = day.toordinal() - _BASE

@@ -10,6 +10,8 @@ from monitor.events import CONSOLE, Event, EventType
 from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion, Source
 from monitor.verdict import JournalEntry
 
+_NONE = (timedelta(), timedelta())
+
 
 class CaseFile(msgspec.Struct, frozen=True, dict=True):
     """The events of one case that count, ordered, as far as they were known, and what they are judged by.
@@ -39,15 +41,17 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def first(self, *types: EventType) -> Event | None:
         """Find the first event of any of these types."""
-        return min((found[0] for t in types if (found := self.by_type.get(t))), key=_order, default=None)
-
-    def last(self, *types: EventType) -> Event | None:
-        """Find the last event of any of these types."""
-        return max((found[-1] for t in types if (found := self.by_type.get(t))), key=_order, default=None)
+        earliest: Event | None = None
+        for kind in types:
+            found = self.by_type.get(kind)
+            if found and (earliest is None or found[0].order < earliest.order):
+                earliest = found[0]
+        return earliest
 
     def all(self, *types: EventType) -> list[Event]:
         """Find all events of these types, in order."""
-        return sorted((event for t in types for event in self.by_type.get(t, ())), key=_order)
+        found = [event for kind in types for event in self.by_type.get(kind, ())]
+        return sorted(found, key=_order) if len(found) > 1 else found
 
     @cached_property
     def lead(self) -> Event | None:
@@ -110,15 +114,18 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Tell whether a source of the case reports suspensions only once they have ended."""
         return any(source.suspensions_at_end for source in self._registered)
 
+    @cached_property
+    def _allowances(self) -> dict[str, tuple[timedelta, timedelta]]:
+        """Lateness and tolerance of each source of the case."""
+        return {source.code: (source.lateness, source.tolerance) for source in self._registered}
+
     def lateness(self, event: Event) -> timedelta:
         """Tell the delay an event's source has declared."""
-        source = self.current.source.get(event.source)
-        return source.lateness if source is not None else timedelta()
+        return self._allowances.get(event.source, _NONE)[0]
 
     def tolerance(self, *events: Event) -> timedelta:
         """Tell how far the clocks behind these events may disagree before order means anything."""
-        sources = (self.current.source.get(event.source) for event in events)
-        return max((source.tolerance for source in sources if source is not None), default=timedelta())
+        return max((self._allowances.get(event.source, _NONE)[1] for event in events), default=timedelta())
 
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.
@@ -133,8 +140,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def late(self) -> tuple[JournalEntry, ...]:
         """The events that came later than their source's lateness and tolerance allow, by arrival."""
-        allowed = {source.code: source.lateness + source.tolerance for source in self._registered}
-        late = (e for e in self.entries if e.received_at - e.event.time > allowed.get(e.event.source, timedelta()))
+        late = (
+            entry
+            for entry in self.entries
+            if entry.received_at - entry.event.time > sum(self._allowances.get(entry.event.source, _NONE), timedelta())
+        )
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
 
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":

@@ -129,7 +129,7 @@ class DayCounting:
         """Give the end of the last planned working day after the day the pause began."""
         day = self._calendar.day(since)
         whole = int(Decimal(str(days)).to_integral_value(rounding="ROUND_CEILING"))
-        return self._midnight_after(self._calendar.nth_after(day, max(whole, 1)))
+        return self._calendar.end(self._calendar.nth_after(day, max(whole, 1)))
 
     def walk(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> Iterator[DayCount]:
         """Tell day by day what was counted and why."""
@@ -178,10 +178,7 @@ class DayCounting:
         """Give the last instant of a due day: before midnight, or closing time where the profile says so."""
         if self._profile.day_end == "closing" and (sessions := _sessions(self._profile, day)):
             return self._calendar.instant(datetime.combine(day, sessions[-1][1]))
-        return self._midnight_after(day)
-
-    def _midnight_after(self, day: date) -> datetime:
-        return self._calendar.instant(datetime.combine(day + DAY, _MIDNIGHT)) - MICROSECOND
+        return self._calendar.end(day)
 
 
 class TimeCounting:

@@ -9,7 +9,7 @@ import msgspec
 
 from monitor.case import CaseFile
 from monitor.clocks import Clocks
-from monitor.rulebook.model import RuleSetting
+from monitor.rulebook.model import Rulebook, RuleSetting
 from monitor.verdict import Clock, Finding, FindingKind, FindingState, Severity, finding_id
 
 NO_SETTING: Final = RuleSetting()
@@ -63,6 +63,8 @@ class Rule(msgspec.Struct, frozen=True):
     wake: Wake | None = None
 
 
+_InUse = tuple[Rule, RuleSetting, Mapping[str, float]]
+
 RULES: Final[dict[str, Rule]] = {}
 """Every rule by id, in the order of their registration."""
 
@@ -94,11 +96,8 @@ def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[dateti
     """
     findings: list[Finding] = []
     wakes: list[datetime] = []
-    for each in RULES.values():
-        setting = case.current.rules.get(each.id, NO_SETTING)
-        if each.kind == "conduct" and setting.mode == "off":
-            continue
-        subject = Subject(case, clocks, {**each.parameters, **setting.parameters})
+    for each, setting, parameters in _in_use(case.current):
+        subject = Subject(case, clocks, parameters)
         try:
             found = [_finding(each, setting, subject, violation) for violation in each.check(subject)]
             again = list(each.wake(subject)) if each.wake else []
@@ -108,6 +107,19 @@ def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[dateti
         findings += found
         wakes += again
     return findings, wakes
+
+
+def _in_use(book: Rulebook) -> list[_InUse]:
+    """List the rules that are not off, with their settings; worked out once for a rulebook and a set of rules."""
+    known: dict[int, list[_InUse]] = book.__dict__.setdefault("_rules_in_use", {})
+    if len(RULES) not in known:
+        settings = [(each, book.rules.get(each.id, NO_SETTING)) for each in RULES.values()]
+        known[len(RULES)] = [
+            (each, setting, {**each.parameters, **setting.parameters})
+            for each, setting in settings
+            if setting.mode != "off" or each.kind == "data"
+        ]
+    return known[len(RULES)]
 
 
 def _finding(each: Rule, setting: RuleSetting, subject: Subject, violation: Violation) -> Finding:
