@@ -16,9 +16,24 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from yulin_tables import (
+    ACTIONS,
+    AT_ONCE,
+    CITY,
+    DISCLOSURES,
+    LEGS,
+    LICENSING_LAW,
+    LONG_LAW,
+    MATERIALS,
+    PROCEDURES,
+    REGIONS,
+    SHORT_LAW,
+    TRADES,
+    WORKS,
+)
+
 HERE: Final = Path(__file__).resolve().parent
 TARGET: Final = HERE.parent / "monitor" / "rulebooks" / "yulin"
-CITY: Final = "450900"
 WINDOWS, OPERATORS, ITEMS, APPROVE_DELEGATED = 137, 180, 507, 442
 STATUTORY_MEAN, PROMISED_MEAN = 23.98, 13.8
 ENTERPRISES, PROJECTS = 56, 55
@@ -28,72 +43,6 @@ HEAD: Final = """\
 # Written by scripts/generate_yulin.py: do not edit, change the script. An example at the size Yulin City published
 # for 2009; departments and items are of real kinds, {invented} invented.
 """
-
-ACTIONS: Final = {
-    "n": ("核发", "Issue of"),
-    "c": ("变更", "Change of"),
-    "r": ("延续", "Renewal of"),
-    "s": ("补发", "Replacement of"),
-    "x": ("注销", "Cancellation of"),
-    "a": ("年检", "Annual inspection of"),
-}
-AT_ONCE: Final = frozenset("sxa")
-"""Replacement, cancellation and annual inspection were done while the applicant waited."""
-
-SHORT_LAW: Final = (5, 7, 10, 15, 20)
-LONG_LAW: Final = (12, 15, 20, 20, 20, 30, 30, 45, 60)
-"""Statutory limits in working days: of a change or renewal, and of everything else; 20 is the Licensing Law's."""
-LICENSING_LAW: Final = "《中华人民共和国行政许可法》第四十二条"
-
-PROCEDURES: Final = {
-    "检疫": "quarantine",
-    "检验": "inspection",
-    "特种设备": "inspection",
-    "验收": "inspection",
-    "水质": "testing",
-    "环境影响": "expert_review",
-    "可行性": "expert_review",
-    "设计": "expert_review",
-    "水土保持": "expert_review",
-    "鉴定": "appraisal",
-    "招拍挂": "auction",
-    "采矿": "auction",
-    "招标": "tender",
-    "拆迁": "hearing",
-    "收费标准": "hearing",
-    "规划许可": "hearing",
-    "药品": "testing",
-    "食品": "testing",
-    "餐饮": "testing",
-    "计量": "testing",
-}
-DISCLOSURES: Final = (
-    *("name", "basis", "materials", "standards"),
-    *("procedure", "promised_limit", "fees", "window_authority"),
-)
-MATERIALS: Final = (
-    *("法定代表人身份证明", "营业执照副本", "经办人授权委托书", "经营场所使用证明", "规章制度文本", "专业人员资格证明"),
-    *("平面图", "可行性研究报告", "设备清单", "项目批准文件", "验资证明"),
-)
-LEGS: Final = {
-    "重大建设项目联合审批": ("GTJ", "GHJ", "HBJ"),
-    "建设项目设计文件联合审查": ("XFZD", "RFB", "QXJ", "GHJ"),
-    "建设项目竣工联合验收": ("XFZD", "HBJ", "GHJ", "RFB"),
-    "建设工程规划并联审批": ("GTJ", "RFB"),
-    "环境影响评价并联审批": ("SLJ", "LYJ"),
-    "企业设立并联审批": ("GSH", "DSJ", "ZLJ", "GAJ"),
-}
-REGIONS: Final = (
-    ("450000", "广西壮族自治区", "Guangxi Zhuang Autonomous Region", None, "region"),
-    (CITY, "玉林市", "Yulin City", "450000", "city"),
-    ("450902", "玉州区", "Yuzhou District", CITY, "county"),
-    ("450921", "容县", "Rong County", CITY, "county"),
-    ("450922", "陆川县", "Luchuan County", CITY, "county"),
-    ("450923", "博白县", "Bobai County", CITY, "county"),
-    ("450924", "兴业县", "Xingye County", CITY, "county"),
-    ("450981", "北流市", "Beiliu City", CITY, "county"),
-    ("YLYD", "玉东新区", "Yudong New District", CITY, "county"),
-)
 
 
 @dataclass
@@ -254,22 +203,12 @@ def delegations(items: list[Item], operators: dict[str, int]) -> Iterator[dict[s
 def direct_lines(rng: Random) -> Iterator[dict[str, Any]]:
     """Invent enterprises and projects for the direct line (直通车)."""
     first, second = "岭云沙龙谷松石溪清", "峰源泰和丰景澜盛晖原"
-    trades = ("机械", "陶瓷", "服装", "制药", "水泥", "食品", "物流", "饲料", "电子", "林产")
-    works = (
-        "工业园区标准厂房",
-        "日用陶瓷生产线",
-        "城区道路改造",
-        "污水处理厂",
-        "农产品批发市场",
-        "物流中心",
-        "水库除险加固",
-    )
     brands = [one + other for one in first for other in second]
     for number, brand in enumerate(rng.sample(brands, ENTERPRISES), 1):
-        name = f"玉林市{brand}{rng.choice(trades)}有限公司"
+        name = f"玉林市{brand}{rng.choice(TRADES)}有限公司"
         yield {"code": f"E{number:02}", "name": name, "kind": "enterprise", "valid_from": "2009-01-01"}
     for number, brand in enumerate(rng.sample(brands, PROJECTS), 1):
-        name = f"{brand}{rng.choice(works)}项目"
+        name = f"{brand}{rng.choice(WORKS)}项目"
         yield {"code": f"P{number:02}", "name": name, "kind": "project", "valid_from": "2009-01-01"}
 
 

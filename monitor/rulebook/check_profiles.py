@@ -61,6 +61,8 @@ def _sessions_needed(profile: Placed[ClockProfile]) -> Iterator[Fault]:
 
 def _same_length(profile: Placed[ClockProfile]) -> Iterator[Fault]:
     """Report seasons of unequal working hours: the standard day must be one length the whole year."""
+    if any(closing <= opening for season in profile.value.seasons for opening, closing in season.sessions):
+        return  # reported already, and without a length
     lengths = [_minutes(season) for season in profile.value.seasons]
     for position, minutes in enumerate(lengths):
         if minutes != lengths[0]:
@@ -68,8 +70,7 @@ def _same_length(profile: Placed[ClockProfile]) -> Iterator[Fault]:
 
 
 def _minutes(season: Season) -> float:
-    seconds = sum(_seconds(closing) - _seconds(opening) for opening, closing in season.sessions)
-    return seconds / 60
+    return sum(_seconds(closing) - _seconds(opening) for opening, closing in season.sessions) / 60
 
 
 def _seconds(clock: time) -> int:

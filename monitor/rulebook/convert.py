@@ -87,7 +87,7 @@ def _leaf(value: Plain, kind: Any, said: str) -> tuple[str, dict[str, object]]:
     bare = _bare(kind)
     if value is None or value == "":
         return "empty", {}
-    if kind is LimitText or LimitText in get_args(kind):
+    if LimitText in (kind, *_choices(kind)):
         return "limit_form", {"value": value}
     if get_origin(bare) is Literal or isinstance(bare, EnumMeta):
         members: Iterable[Any] = bare if isinstance(bare, EnumMeta) else ()
@@ -108,6 +108,9 @@ def _bare(kind: Any) -> Any:
     """Take `Annotated` and `| None` off a type."""
     if get_origin(kind) is Annotated:
         return _bare(get_args(kind)[0])
-    if get_origin(kind) in {Union, types.UnionType}:
-        return _bare(next(argument for argument in get_args(kind) if argument is not type(None)))
-    return kind
+    return next((_bare(choice) for choice in _choices(kind) if choice is not type(None)), kind)
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """Give what a union is one of; nothing for another type."""
+    return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else ()

@@ -72,8 +72,10 @@ def draft(path: Path, faults: list[Fault]) -> Draft:
     """
     sections = read(path, faults)
     lists, tables, origin = sections.lists, sections.tables, sections.origin
-    needed = ("regions", "departments")
-    faults.extend(fault(origin, 1, "", "missing", field=name) for name in needed if not lists[name])
+    if sections.complete:
+        needed = [name for name in ("regions", "departments") if not lists[name]]
+        needed += [name for name in TEXTS if name not in sections.texts]
+        faults.extend(fault(origin, 1, "", "missing", field=name) for name in needed)
 
     def placed(section: str, kind: type[T]) -> list[Placed[T]]:
         converted = [(convert(entry, kind, faults), entry) for entry in lists[section]]
@@ -103,11 +105,8 @@ def draft(path: Path, faults: list[Fault]) -> Draft:
 
 def _texts(sections: Sections, faults: list[Fault]) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for name in TEXTS:
-        entry = sections.texts.get(name)
-        if entry is None:
-            faults.append(fault(sections.origin, 1, "", "missing", field=name))
-        elif entry.written.text is None:
+    for name, entry in sections.texts.items():
+        if entry.written.text is None:
             faults.append(entry.fault("empty"))
         else:
             texts[name] = entry.written.text

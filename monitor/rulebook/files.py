@@ -1,7 +1,7 @@
 """The files of a rulebook: one YAML file or a folder of them, merged section by section."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +39,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sections:
-    """What all files together say: entries of the lists, fields of the tables, the texts, each with its place."""
+    """What all files together say: entries of the lists, fields of the tables, the texts, each with its place.
+
+    `complete` is False when a file could not be read: then nothing can be called missing.
+    """
 
     origin: str
     lists: dict[str, list[Entry]]
     tables: dict[str, dict[str, Entry]]
     texts: dict[str, Entry]
+    complete: bool = True
 
     def codes(self, section: str) -> frozenset[str]:
         """Codes of a list as written, those of faulty entries too: one fault should not cause others."""
@@ -63,6 +67,7 @@ def read(path: Path, faults: list[Fault]) -> Sections:
             root = parse(_text(file), str(file), faults)
         except Unreadable as unreadable:
             faults.append(unreadable.fault)
+            sections = replace(sections, complete=False)
             continue
         if root is None:
             continue

@@ -18,7 +18,8 @@ def load(path: Path | str) -> Rulebook:
     """
     faults: list[Fault] = []
     found = draft(Path(path), faults)
-    faults.extend(check(found))
+    if found.sections.complete:
+        faults.extend(check(found))
     if faults:
         raise RulebookFaults(faults)
     return _rulebook(found)
