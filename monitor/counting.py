@@ -212,15 +212,7 @@ class TimeCounting:
 
     def due(self, start: datetime, budget: int, pauses: Sequence[Interval]) -> datetime | None:
         """Find the last instant at which no more than the budget is used."""
-        left = budget * MICROSECOND
-        start = self._start(start)
-        for since, until in self._segments(start, None, _merged(pauses, start)):
-            if until is None:
-                return None
-            if until - since > left:
-                return self._calendar.instant(since + left)
-            left -= until - since
-        raise AssertionError("segments without end ended")
+        return self._reached(self._start(start), budget, pauses)
 
     def used(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> int:
         """Add up the time inside segments, without pauses, in microseconds."""
@@ -229,10 +221,10 @@ class TimeCounting:
         return sum(((b - a) // MICROSECOND for a, b in spans if b is not None), 0)
 
     def planned_until(self, since: datetime, days: float) -> datetime:
-        """Find when the planned standard days have passed since the pause began."""
-        due = self.due(since, int(Decimal(str(days)) * self.per_day), ())
-        assert due is not None, "a count without pauses ends"
-        return due
+        """Find when the planned standard days have passed since the pause began, whatever the intake hours."""
+        reached = self._reached(since, int(Decimal(str(days)) * self.per_day), ())
+        assert reached is not None, "a count without pauses ends"
+        return reached
 
     def walk(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> Iterator[DayCount]:
         """Tell day by day how much was counted and why."""
@@ -251,6 +243,16 @@ class TimeCounting:
                 why = "pause"
             yield _day_count(self._calendar, day, per_day.get(day, 0), why)
             day += DAY
+
+    def _reached(self, start: datetime, units: int, pauses: Sequence[Interval]) -> datetime | None:
+        left = units * MICROSECOND
+        for since, until in self._segments(start, None, _merged(pauses, start)):
+            if until is None:
+                return None
+            if until - since > left:
+                return self._calendar.instant(since + left)
+            left -= until - since
+        raise AssertionError("segments without end ended")
 
     def _start(self, start: datetime) -> datetime:
         """Move the start to the next working day's opening where intake rolls over."""

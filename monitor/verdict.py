@@ -104,7 +104,7 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     department: str = ""
     profile: str = ""
     limit: str = ""  # as in `20 wd`, or `due` where the source system set the instant
-    extension_days: float = 0
+    extension_days: float = 0.0
     started_at: datetime | None = None
     start_event: str = ""
     due: datetime | None = None
