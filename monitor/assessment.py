@@ -129,7 +129,7 @@ def _contested(case: CaseFile, findings: list[Finding]) -> tuple[list[Finding], 
         for finding in found:
             if finding.kind == "conduct" and finding.id not in standing and finding.id not in contested:
                 contested[finding.id] = _contest(finding, entry)
-        known_until = entry.received_at - case.lateness(entry.event)
+        known_until = then.judged_until(entry.received_at)
         changes = (next_change(clock, then.judged_at) for clock in clocks.clocks)
         wakes += [i for i in (*changes, *again) if i is not None and case.judged_at < i <= known_until]
     return list(contested.values()), wakes

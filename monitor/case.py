@@ -17,12 +17,12 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     """The events of one case that count, ordered, as far as they were known, and what they are judged by.
 
     `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
-    `contradicted` names the identities that came with more than one content.
+    `contradicted` are those kept of the identities that came with more than one content, retracted or not.
     """
 
     case: str
     entries: tuple[JournalEntry, ...]
-    contradicted: tuple[tuple[str, str], ...]
+    contradicted: tuple[Event, ...]
     rulebooks: RulebookHistory
     judged_at: datetime
 
@@ -119,10 +119,6 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Lateness and tolerance of each source of the case."""
         return {source.code: (source.lateness, source.tolerance) for source in self._registered}
 
-    def lateness(self, event: Event) -> timedelta:
-        """Tell the delay an event's source has declared."""
-        return self._allowances.get(event.source, _NONE)[0]
-
     def tolerance(self, *events: Event) -> timedelta:
         """Tell how far the clocks behind these events may disagree before order means anything."""
         return max((self._allowances.get(event.source, _NONE)[1] for event in events), default=timedelta())
@@ -150,12 +146,17 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":
         """Rebuild the case as it stood just before a late event arrived, judged as far as was possible then."""
         known = tuple(e for e in self.entries if e.received_at < entry.received_at)
-        judged_at = min(self.judged_at, entry.received_at - self.lateness(entry.event))
+        then = CaseFile(self.case, known, self.contradicted, self.rulebooks, self.judged_at)
+        judged_at = min(self.judged_at, then.judged_until(entry.received_at))
         return CaseFile(self.case, known, self.contradicted, self.rulebooks, judged_at)
+
+    def judged_until(self, horizon: datetime) -> datetime:
+        """Tell how far a horizon lets the case be judged, by the lateness of the slowest of its sources."""
+        return horizon - max((source.lateness for source in self._registered), default=timedelta())
 
 
 def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> CaseFile:
-    """Put the events of one case in order: one content an identity, retracted ones out."""
+    """Put the events of one case in order: one content an identity, its first delivery, retracted ones out."""
     chosen: dict[tuple[str, str], JournalEntry] = {}
     contradicted: set[tuple[str, str]] = set()
     case = ""
@@ -164,9 +165,10 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
         other = chosen.get(identity)
         if other is None:
             chosen[identity] = entry
-        elif other.content_hash != entry.content_hash:
-            contradicted.add(identity)
-            chosen[identity] = min(other, entry, key=lambda e: e.content_hash)
+        else:
+            if other.content_hash != entry.content_hash:
+                contradicted.add(identity)
+            chosen[identity] = min(other, entry, key=lambda e: (e.content_hash, e.received_at))
     retracted = {
         (entry.event.source, entry.event.data.target or "")
         for entry in chosen.values()
@@ -178,7 +180,8 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
         if entry.event.type is not EventType.RETRACT and identity not in retracted
     )
     ordered = tuple(sorted(counted, key=lambda entry: _order(entry.event)))
-    return CaseFile(case, ordered, tuple(sorted(contradicted)), rulebooks, judged_at)
+    doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
+    return CaseFile(case, ordered, doubted, rulebooks, judged_at)
 
 
 def _order(event: Event) -> tuple[datetime, int, str, str]:

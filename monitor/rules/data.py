@@ -32,12 +32,9 @@ def unknown_code(subject: Subject) -> Iterator[Violation]:
 def contradiction(subject: Subject) -> Iterator[Violation]:
     """Find one identity with two contents, and one case with two regions or items."""
     case = subject.case
-    by_identity = {event.identity: event for event in case.events}
-    for source, id_ in case.contradicted:
-        event = by_identity.get((source, id_))
-        if event is not None:
-            evidence = {"field": "id", "values": [f"{source}/{id_}"]}
-            yield _ticket(subject, event, f"identity:{source}/{id_}", evidence, cause=f"identity:{source}")
+    for event in case.contradicted:
+        evidence = {"field": "id", "values": [key(event)]}
+        yield _ticket(subject, event, f"identity:{key(event)}", evidence, cause=f"identity:{event.source}")
     for field in ("region", "item"):
         values = sorted({value for event in case.events if (value := getattr(event, field))})
         if len(values) > 1 and case.lead is not None:

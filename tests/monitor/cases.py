@@ -5,8 +5,8 @@ All times are wall-clock times of the calendar's zone. 2009-03-02 is a Monday; M
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,11 +21,13 @@ from monitor.rulebook.model import (
     Item,
     Limits,
     Mode,
+    ProfileKind,
     Region,
     Rulebook,
     RulebookHistory,
     RulebookVersion,
     RuleSetting,
+    Season,
     Source,
 )
 from monitor.verdict import Assessment, Clock, ClockName, Finding, JournalEntry
@@ -33,6 +35,7 @@ from monitor.verdict import Assessment, Clock, ClockName, Finding, JournalEntry
 T = EventType
 ZONE = ZoneInfo("Asia/Shanghai")
 CONDUCT = ("V01", "V02", "V03", "V04", "V05", "V06", "V07")
+SEASON = Season(sessions=((time(8, 30), time(12)), (time(14, 30), time(17, 30))))
 TICK = timedelta(microseconds=1)
 
 
@@ -53,6 +56,9 @@ ITEMS = (
     _item("tested", promised_limit="5 wd", procedures=("testing",)),
     _item("stepped", promised_limit="10 wd", step_limits={"accept": "2 wd", "transfer": "1 wd"}),
     _item("strict", promised_limit="10 wd", steps=(T.APPLY, T.ACCEPT, T.TRANSFER, T.APPROVE, T.FINISH, T.ISSUE)),
+    _item("hours", promised_limit="1.5 wd", profile="work_time"),
+    _item("same", promised_limit="3 wd", profile="same_time"),
+    _item("natural", promised_limit="5 cd", profile="calendar_day"),
     _item("misfiled", promised_limit="5 wd", profile="nowhere"),
 )
 
@@ -72,7 +78,7 @@ BOOK = Rulebook(
     items=ITEMS,
     sources=SOURCES,
     calendar=CalendarRules(version="2009", closed=(ClosedDay(day=date(2009, 4, 6), name="清明节"),)),
-    profiles=(ClockProfile(code="next_day", kind="next_day", seasons=()),),
+    profiles=tuple(ClockProfile(code=kind, kind=kind, seasons=(SEASON,)) for kind in get_args(ProfileKind)),
     limits=Limits(reply="3 wd", archive="5 wd"),
     rules={rule: RuleSetting(mode="card") for rule in CONDUCT},
 )
@@ -118,9 +124,9 @@ def at(
     if due is not None:
         data["due"] = Due(promised=when(due))
     fields = {"department": department, "window": window, "item": item}
-    time = when(written) if isinstance(written, str) else written
+    instant = when(written) if isinstance(written, str) else written
     arrival = when(received) if isinstance(received, str) else received
-    return Line(time, T(kind), source, name, arrival, fields, EventData(**data))
+    return Line(instant, T(kind), source, name, arrival, fields, EventData(**data))
 
 
 def case(*lines: Line, item: str = "permit", number: str = "C1") -> list[JournalEntry]:

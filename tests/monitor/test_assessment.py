@@ -1,0 +1,547 @@
+"""The assessment as a whole: laws of sets and of time, contested breaches, retractions, modes, light and measures."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.events import EventType
+from monitor.verdict import MEASURES, Assessment, JournalEntry, Light, Measure
+from tests.monitor.cases import (
+    BOOK,
+    CONSOLE,
+    TICK,
+    Line,
+    at,
+    case,
+    clock,
+    end_of,
+    finding,
+    found,
+    history,
+    judge,
+    sending,
+    when,
+    with_item,
+    with_mode,
+    with_source,
+)
+
+LATER = "2009-12-31 00:00"
+APPLY = at("2009-03-02 09:00", "apply")
+ACCEPT = at("2009-03-02 10:00", "accept")
+APPROVE = at("2009-03-03 10:00", "approve", outcome="refused")
+OPEN = (APPLY, ACCEPT, APPROVE)
+
+
+def finish(received: str | None = None, time: str = "2009-03-09 17:00", **changes: Any) -> Line:
+    """Finish in time; `received` says when it was heard of."""
+    return at(time, "finish", received=received, **changes)
+
+
+ARCHIVE = at("2009-03-09 18:00", "archive")
+
+
+# What came too late to erase a breach quietly
+
+
+@pytest.mark.parametrize(
+    ("source", "received", "states"),
+    [
+        ("hall", "2009-03-09 17:00", []),
+        ("hall", "2009-03-10 08:00", [("V01", "contested")]),
+        ("night", "2009-03-10 17:05", []),
+        ("night", "2009-03-11 08:00", [("V01", "contested")]),
+        ("rough", "2009-03-09 18:00", []),
+    ],
+)
+def test_a_finish_later_than_its_lateness_leaves_the_breach_contested(
+    source: str, received: str, states: list[tuple[str, str]]
+) -> None:
+    """A finish in time that arrives within lateness and tolerance erases a breach, a later one contests it."""
+    lines = [at(line.time, line.kind, source=source, outcome=line.data.outcome) for line in OPEN]
+    late = finish(received, source=source)
+    assert found(judge(case(*lines, late, ARCHIVE, item="tested"), LATER)) == states
+
+
+def test_a_finish_that_was_late_to_arrive_before_the_breach_contests_nothing() -> None:
+    """Where no breach stood when the finish arrived, nothing is contested, however late it was."""
+    assert found(judge(case(*OPEN, finish("2009-03-09 23:00"), ARCHIVE), LATER)) == []
+
+
+def test_the_breach_is_contested_with_all_three_times() -> None:
+    """An inspector sees when the finish is said to have been, when it was stored and when it came."""
+    entries = case(*OPEN, finish("2009-03-10 08:00"), ARCHIVE)
+    event = msgspec.structs.replace(entries[3].event, recorded=when("2009-03-10 07:30"))
+    entries[3] = JournalEntry(event, entries[3].received_at, b"other")
+    said = finding(judge(entries, LATER), "V01")
+    assert (said.state, said.kind, said.occurred_at) == ("contested", "conduct", end_of("2009-03-09"))
+    assert said.evidence["late"] == {
+        "event": "hall/finish",
+        "type": "finish",
+        "occurred": "2009-03-09T09:00:00Z",
+        "recorded": "2009-03-09T23:30:00Z",
+        "received": "2009-03-10T00:00:00Z",
+    }
+    standing = finding(judge(case(*OPEN), "2009-03-10 07:00"), "V01")
+    assert said.id == standing.id
+
+
+def test_an_acceptance_that_came_too_late_leaves_the_notice_breach_contested() -> None:
+    """An accept in time undoes the deeming whenever it arrives; beyond lateness V04 is contested."""
+    quick, slow = (at("2009-03-09 16:00", "accept", received=r) for r in ("2009-03-09 16:03", "2009-03-12 08:00"))
+    assert found(judge(case(APPLY, quick), "2009-03-13 00:00")) == []
+    assessment = judge(case(APPLY, slow, item="unpromised"), "2009-03-13 00:00")
+    assert (found(assessment), assessment.deemed) == ([("V04", "contested")], False)
+
+
+def test_a_breach_that_stands_is_not_contested() -> None:
+    """A late finish that arrives too late as well changes nothing: the breach is live."""
+    assert found(judge(case(*OPEN, finish("2009-03-20 08:00", time="2009-03-10 09:00")), "2009-03-11 00:00")) == [
+        ("V01", "live")
+    ]
+
+
+def test_a_late_event_that_excuses_nothing_contests_nothing() -> None:
+    """A rating delivered days later leaves a case that was on time clean."""
+    rating = at("2009-03-05 12:00", "rating", received="2009-03-20 08:00", rating=1)
+    assert found(judge(case(*OPEN, finish(), ARCHIVE, rating), LATER)) == []
+
+
+def test_a_case_is_never_contested_for_what_its_slowest_source_could_still_say() -> None:
+    """With a live and a nightly source the case was judged up to the nightly one: nothing stood, nothing is contested.
+
+    The ticket comes nine minutes late from the live source while the finish is still on its nightly way.
+    """
+    entries = case(
+        *OPEN,
+        at("2009-03-02 11:00", "fee", source="night"),
+        finish("2009-03-10 02:00", source="night"),
+        at("2009-03-10 00:01", "ticket", received="2009-03-10 00:10"),
+        ARCHIVE,
+    )
+    assert found(judge(entries, LATER)) == []
+
+
+def test_a_source_that_had_said_nothing_before_held_nothing_back() -> None:
+    """A breach that stood on the live source's word is contested by another source's finish beyond its lateness."""
+    entries = case(*OPEN, finish("2009-03-10 22:30", source="night"), ARCHIVE)
+    assert found(judge(case(*OPEN), "2009-03-10 00:00")) == [("V01", "live")]
+    assert found(judge(entries, LATER)) == [("V01", "contested")]
+
+
+def test_a_contested_finding_waits_until_its_past_may_be_judged() -> None:
+    """A late event is not held against the past before that past may be judged, and the case is looked at again."""
+    entries = case(*OPEN, finish("2009-03-10 08:00"), ARCHIVE)
+    early = judge(entries, end_of("2009-03-09"))
+    assert found(early) == []
+    assert early.next_change == end_of("2009-03-09") + TICK
+    assert found(judge(entries, early.next_change)) == [("V01", "contested")]
+
+
+# Retractions and contradictions
+
+
+def test_only_its_own_source_may_retract_an_event() -> None:
+    """A retraction by another source retracts nothing."""
+    other = at("2009-03-09 18:00", "retract", source="night", target="finish")
+    assert judge(case(*OPEN, finish(), other), LATER).stage == "finished"
+    own = at("2009-03-09 18:00", "retract", target="finish")
+    assert judge(case(*OPEN, finish(), own), LATER).stage == "approved"
+
+
+def test_a_retraction_cannot_be_retracted() -> None:
+    """What was taken back stays back."""
+    first = at("2009-03-09 18:00", "retract", name="r1", target="finish")
+    second = at("2009-03-09 19:00", "retract", name="r2", target="r1")
+    assert judge(case(*OPEN, finish(), first, second), LATER).stage == "approved"
+
+
+def test_a_retraction_waits_for_its_target() -> None:
+    """A retraction that comes before what it retracts changes nothing until then, and holds from then on."""
+    early = at("2009-03-03 12:00", "retract", target="finish")
+    without, with_target = judge(case(*OPEN, early), LATER), judge(case(*OPEN, early, finish()), LATER)
+    assert (without.stage, found(without)) == ("approved", found(judge(case(*OPEN), LATER)))
+    assert with_target.stage == "approved"
+
+
+def test_a_case_of_retractions_alone_is_assessed() -> None:
+    """A case in which nothing is left has no clocks, no findings and no measures."""
+    for lines in ([at("2009-03-02 09:00", "retract", target="x")], [APPLY, at(APPLY.time, "retract", target="apply")]):
+        assessment = judge(case(*lines), LATER)
+        assert (assessment.case, assessment.stage, assessment.closed) == ("C1", "other", False)
+        assert (assessment.clocks, assessment.findings, assessment.measures) == ((), (), ())
+
+
+def two_contents(one: Line, other: Line) -> list[JournalEntry]:
+    """A case in which one identity came with two contents, the smaller hash first."""
+    both = [case(*OPEN, line)[-1] for line in (one, other)]
+    return sorted(both, key=lambda entry: entry.content_hash)
+
+
+def test_of_two_contents_of_one_identity_the_smaller_hash_counts_and_a_finding_says_so() -> None:
+    """Which content counts depends on nothing but the contents, and the contradiction is a ticket to the source."""
+    chosen, other = two_contents(finish(), finish(time="2009-03-12 17:00"))
+    for pair in ([chosen, other], [other, chosen], [other, chosen, other]):
+        assessment = judge([*case(*OPEN), *pair], "2009-03-13 00:00")
+        assert assessment.finished_at == chosen.event.time
+        said = finding(assessment, "D02")
+        assert (said.kind, said.evidence["values"]) == ("data", ["hall/finish"])
+    assert judge([*case(*OPEN), chosen, chosen], "2009-03-13 00:00").finished_at == chosen.event.time
+    assert ("D02", "live") not in found(judge([*case(*OPEN), chosen, chosen], "2009-03-13 00:00"))
+
+
+@pytest.mark.parametrize("kind", ["retract", "rating"])
+def test_a_contradiction_is_told_whatever_contradicts_itself(kind: str) -> None:
+    """A retraction that came with two contents, or an event retracted since, is a contradiction like any other."""
+    one, other = two_contents(
+        at("2009-03-04 10:00", kind, name="x", target="accept"), at("2009-03-04 11:00", kind, name="x", target="accept")
+    )
+    away = [] if kind == "retract" else case(at("2009-03-05 10:00", "retract", target="x"))
+    assert ("D02", "live") in found(judge([*case(*OPEN), one, other, *away], "2009-03-06 00:00"))
+
+
+def test_the_first_delivery_wins() -> None:
+    """The same content received twice was received when it came first, in whatever order it is read back."""
+    first, again = (case(*OPEN, finish(received))[-1] for received in (None, "2009-03-12 08:00"))
+    for pair in ((first, again), (again, first)):
+        assert found(judge([*case(*OPEN, ARCHIVE), *pair], LATER)) == []
+
+
+# Laws
+
+KINDS = [kind.value for kind in EventType if kind not in (EventType.HEARTBEAT, EventType.RETRACT)]
+STEPS = ["consult", "apply", "received", "accept", "approve", "finish", "supplement_notice", "supplement_received"]
+START = when("2009-03-02 00:00")
+QUARTER = timedelta(minutes=15)
+
+
+def quarters(days: int) -> st.SearchStrategy[timedelta]:
+    """Spans of whole quarters of an hour."""
+    return st.integers(0, days * 96).map(lambda n: n * QUARTER)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> Line:
+    """Draw any event of any source, received at once or late."""
+    kind = draw(st.sampled_from([*STEPS, *STEPS, *KINDS]) | st.sampled_from(["suspend", "resume", "extend", "retract"]))
+    time = START + draw(quarters(40))
+    delay = draw(st.sampled_from([timedelta(), timedelta(), timedelta(minutes=6), timedelta(hours=30)]) | quarters(20))
+    names = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h"])
+    data: dict[str, Any] = {}
+    if kind == "retract":
+        data["target"] = draw(names)
+    if kind == "transfer":
+        data["to"] = draw(st.sampled_from([None, ("fire",), ("fire", "water"), ("land",)]))
+    if kind in ("suspend", "resume"):
+        data["procedure"] = draw(st.sampled_from([None, "testing", "hearing", "waiting"]))
+    if kind == "suspend":
+        data["planned_days"] = draw(st.sampled_from([None, 1, 2.5, 20]))
+    if kind == "extend":
+        data |= {"days": draw(st.sampled_from([None, 3, 10])), "approver_role": draw(st.sampled_from([None, "clerk"]))}
+    if kind in ("approve", "finish"):
+        data["outcome"] = draw(st.sampled_from([None, "granted", "refused", "returned"]))
+    due = draw(st.none() | st.none() | st.sampled_from(["2009-03-10 17:30", "2009-03-01 00:00", "2009-04-30 12:00"]))
+    return at(
+        time,
+        kind,
+        source=draw(st.sampled_from(["hall", "hall", "night", "daily", "at_end", "unregistered", CONSOLE])),
+        name=draw(names) if draw(st.booleans()) else "",
+        received=time + delay,
+        department=draw(st.sampled_from(["land", "land", "fire", "water", "navy"])),
+        due=due,
+        **data,
+    )
+
+
+CASES = st.builds(
+    lambda lines, item: case(*lines, item=item),
+    st.lists(lines(), min_size=1, max_size=12),
+    st.sampled_from([*BOOK.item, "unheard"]),
+)
+MOMENTS = quarters(70).map(lambda span: START - timedelta(days=5) + span)
+BOOKS = st.sampled_from(
+    [
+        history(BOOK),
+        history(BOOK, with_item("permit", promised_limit="2 wd"), since=["2009-03-12 00:00"]),
+        history(with_source("hall", types=sending("finish", "supplement_notice"))),
+    ]
+)
+
+
+def but_for_the_moment(assessment: Assessment) -> Assessment:
+    """Give the assessment without the moment it was judged at."""
+    return msgspec.structs.replace(assessment, judged_at=START)
+
+
+@given(entries=CASES, books=BOOKS, since=MOMENTS, data=st.data())
+def test_nothing_changes_before_the_next_change(
+    entries: list[JournalEntry], books: Any, since: Any, data: st.DataObject
+) -> None:
+    """Between a judged moment and its next change, that instant excluded, every assessment is the same."""
+    moment = since
+    for _ in range(100):
+        now = judge(entries, moment, books)
+        until = now.next_change
+        if until is None:
+            eternity = when("2039-01-01 00:00")
+            assert but_for_the_moment(judge(entries, eternity, books)) == but_for_the_moment(now)
+            return
+        assert until > moment
+        share = data.draw(st.floats(0, 1, exclude_max=True))
+        for other in (moment + share * (until - TICK - moment), until - TICK):
+            assert but_for_the_moment(judge(entries, other, books)) == but_for_the_moment(now)
+        moment = until
+    raise AssertionError("the changes of a case come to an end")
+
+
+@given(entries=CASES, books=BOOKS, moment=MOMENTS, data=st.data())
+def test_order_and_repetition_leave_no_trace(
+    entries: list[JournalEntry], books: Any, moment: Any, data: st.DataObject
+) -> None:
+    """Any permutation of a case's entries, some of them repeated, has the same assessment (I3)."""
+    again = data.draw(st.lists(st.sampled_from(entries), max_size=4))
+    shuffled = data.draw(st.permutations([*entries, *again]))
+    assert judge(shuffled, moment, books) == judge(entries, moment, books)
+
+
+@given(entries=CASES, moment=MOMENTS)
+def test_what_arrives_at_once_is_never_contested(entries: list[JournalEntry], moment: Any) -> None:
+    """A breach is contested by late deliveries alone."""
+    prompt = [JournalEntry(entry.event, entry.event.time, entry.content_hash) for entry in entries]
+    assert all(state != "contested" for _, state in found(judge(prompt, moment)))
+
+
+@given(entries=CASES, moment=MOMENTS)
+def test_every_assessment_is_well_formed(entries: list[JournalEntry], moment: Any) -> None:
+    """Findings have ids of their own, measures known names, stopped clocks exact sums; all of it can be stored."""
+    assessment = judge(entries, moment)
+    ids = [said.id for said in assessment.findings]
+    assert len(ids) == len(set(ids))
+    assert {measure.name for measure in assessment.measures} <= set(MEASURES)
+    assert list(assessment.measures) == sorted(assessment.measures)
+    for each in assessment.clocks:
+        assert (each.phase in ("unobserved", "unarmable")) == (each.started_at is None)
+        assert each.used is None or each.ended_at is not None
+        assert each.phase != "breached" or (each.ended_at or assessment.judged_at) > (each.due or START)
+    stored = msgspec.msgpack.encode(assessment)
+    assert msgspec.msgpack.decode(stored, type=Assessment) == assessment
+    assert "D04" not in {said.rule for said in assessment.findings}
+
+
+@given(first=CASES, years=st.integers(-18, 89))
+def test_no_valid_event_of_any_year_breaks_the_assessment(first: list[JournalEntry], years: int) -> None:
+    """From 1990 to 2099 every case can be assessed, its last events a century after its first."""
+    far = [
+        JournalEntry(
+            msgspec.structs.replace(entry.event, time=entry.event.time.replace(year=2009 + years, day=1)),
+            entry.received_at,
+            entry.content_hash,
+        )
+        for entry in first[::2]
+    ]
+    assessment = judge([*far, *first[1::2]], "2099-12-31 00:00")
+    assert "D04" not in {said.rule for said in assessment.findings}
+
+
+# Modes and light
+
+
+@pytest.mark.parametrize(
+    ("mode", "findings", "figures"),
+    [("off", [], 0), ("shadow", ["shadow"], 0), ("lead", ["lead"], 1), ("card", ["card"], 1)],
+)
+def test_a_rules_mode_decides_who_sees_its_finding(mode: Any, findings: list[str], figures: int) -> None:
+    """A rule that is off says nothing; a shadow finding is recorded and in no figure; clock states ignore modes."""
+    entries = case(*OPEN, finish(time="2009-03-10 09:00"), ARCHIVE)
+    assessment = judge(entries, "2009-03-10 12:00", with_mode("V01", mode))
+    assert [f.mode for f in assessment.findings] == findings
+    assert sum(m.amount for m in assessment.measures if m.name == "findings_conduct") == figures
+    assert clock(assessment, "promised").phase == "breached"
+    assert [m.amount for m in assessment.measures if m.name == "promised_overdue"] == [1]
+
+
+def test_a_shadow_finding_does_not_colour_the_light() -> None:
+    """What is shown to nobody it accuses is not shown by the light either, unless a clock shows it."""
+    skipped = case(APPLY, ACCEPT, at("2009-03-03 10:00", "finish"), at("2009-03-03 11:00", "archive"))
+    assert judge(skipped, "2009-03-04 00:00").light == "promised_breach"
+    for mode in ("shadow", "off"):
+        assert judge(skipped, "2009-03-04 00:00", with_mode("V06", mode)).light == "normal"
+
+
+@pytest.mark.parametrize(
+    ("until", "light"),
+    [
+        ("2009-03-05 23:59", "normal"),
+        ("2009-03-06 00:00", "warning"),
+        ("2009-03-09 23:59", "warning"),
+        ("2009-03-10 00:00", "promised_breach"),
+        ("2009-03-30 23:59", "promised_breach"),
+        ("2009-03-31 00:00", "statutory_breach"),
+    ],
+)
+def test_the_light_follows_the_gravest_clock(until: str, light: str) -> None:
+    """Normal, a warning two days before the due day, then over the promise, then over the law."""
+    assert judge(case(APPLY, ACCEPT), until).light == light
+
+
+def test_a_contested_breach_is_a_notice_until_somebody_decides() -> None:
+    """待复核 is no accusation: the light shows a notice."""
+    assert judge(case(*OPEN, finish("2009-03-10 08:00"), ARCHIVE), LATER).light == Light.NOTICE
+
+
+def test_the_case_is_grey_where_a_clock_is_not_observed_unless_something_is_wrong() -> None:
+    """No green light over what cannot be seen; a breach that can be seen shines through."""
+    book = with_source("hall", types=sending("approve"))
+    finished = case(APPLY, ACCEPT, at("2009-03-03 10:00", "finish"), at("2009-03-03 11:00", "archive"))
+    assert judge(finished, "2009-03-04 00:00", with_source("hall", types=sending("refuse"))).light != "normal"
+    assert judge(case(APPLY, ACCEPT), "2009-03-03 00:00", with_source("hall", types=sending("finish"))).light == "grey"
+    assert judge(case(APPLY, ACCEPT), "2009-03-12 00:00", book).light == "promised_breach"
+
+
+# Stage
+
+
+@pytest.mark.parametrize(
+    ("kinds", "stage", "closed"),
+    [
+        (["consult"], "consulted", False),
+        (["apply"], "applied", False),
+        (["apply", "supplement_notice"], "supplementing", False),
+        (["apply", "supplement_notice", "supplement_received"], "applied", False),
+        (["apply", "accept"], "accepted", False),
+        (["apply", "accept", "transfer"], "transferred", False),
+        (["apply", "accept", "transfer", "approve"], "approved", False),
+        (["apply", "accept", "approve", "finish"], "finished", True),
+        (["apply", "accept", "approve", "finish", "issue"], "issued", True),
+        (["apply", "accept", "approve", "finish", "issue", "archive"], "archived", True),
+        (["apply", "refuse"], "refused", True),
+        (["apply", "accept", "withdraw"], "withdrawn", True),
+        (["apply", "accept", "void"], "voided", True),
+        (["apply", "accept", "forward"], "forwarded", True),
+        (["fee"], "other", False),
+    ],
+)
+def test_the_furthest_event_says_the_stage(kinds: list[str], stage: str, closed: bool) -> None:
+    """A case is as far as the furthest thing that happened to it."""
+    entries = case(*(at(f"2009-03-02 {9 + i:02d}:00", kind) for i, kind in enumerate(kinds)))
+    assessment = judge(entries, "2009-03-02 20:00")
+    assert (assessment.stage, assessment.closed) == (stage, closed)
+
+
+# Measures
+
+
+def counted(assessment: Assessment, *, without: str = "clocks_") -> list[tuple[str, str, str, int]]:
+    """List the measures, but for those of coverage, as day, department, name and amount."""
+    return [
+        (m.day.isoformat(), m.department, m.name, m.amount)
+        for m in assessment.measures
+        if not m.name.startswith(without)
+    ]
+
+
+def test_the_measures_of_a_plain_case_add_up_by_hand() -> None:
+    """Each measure counts on the day it is named for: a case applied, accepted, finished late and archived."""
+    entries = case(
+        at("2009-03-01 09:00", "consult"),
+        APPLY,
+        at("2009-03-03 10:00", "accept"),
+        at("2009-03-04 10:00", "suspend", procedure="testing"),
+        at("2009-03-05 10:00", "resume"),
+        at("2009-03-12 09:00", "approve", outcome="granted"),
+        at("2009-03-12 10:00", "finish", outcome="granted"),
+        at("2009-03-13 00:30", "issue"),
+        at("2009-03-13 10:00", "archive"),
+    )
+    assert counted(judge(entries, LATER)) == [
+        ("2009-03-01", "land", "consulted", 1),
+        ("2009-03-02", "land", "applied", 1),
+        ("2009-03-03", "land", "accepted", 1),
+        ("2009-03-04", "land", "suspended", 1),
+        ("2009-03-11", "land", "findings_conduct", 1),
+        ("2009-03-11", "land", "promised_due", 1),
+        ("2009-03-12", "land", "finished", 1),
+        ("2009-03-12", "land", "finished_granted", 1),
+        ("2009-03-12", "land", "promised_overdue", 1),
+        ("2009-03-12", "land", "statutory_on_time", 1),
+        ("2009-03-13", "land", "archived", 1),
+        ("2009-03-13", "land", "issued", 1),
+        ("2009-04-01", "land", "statutory_due", 1),
+    ]
+
+
+def test_a_case_without_a_finish_counts_what_happened_and_what_is_due() -> None:
+    """A deemed case counts as accepted and deemed on the day of receipt; open and overdue is not `overdue` yet."""
+    assert counted(judge(case(APPLY), "2009-03-10 00:00")) == [
+        ("2009-03-02", "land", "accepted", 1),
+        ("2009-03-02", "land", "applied", 1),
+        ("2009-03-02", "land", "deemed", 1),
+        ("2009-03-09", "land", "findings_conduct", 2),
+        ("2009-03-09", "land", "promised_due", 1),
+        ("2009-03-30", "land", "statutory_due", 1),
+    ]
+
+
+def test_a_withdrawn_case_is_in_no_figure_of_timeliness() -> None:
+    """A case withdrawn in time was applied, accepted and withdrawn; it was neither due, on time nor overdue."""
+    assert counted(judge(case(APPLY, ACCEPT, at("2009-03-04 10:00", "withdraw")), LATER)) == [
+        ("2009-03-02", "land", "accepted", 1),
+        ("2009-03-02", "land", "applied", 1),
+        ("2009-03-04", "land", "withdrawn", 1),
+    ]
+
+
+def test_a_joint_case_counts_once_under_its_lead_and_its_legs_under_their_own() -> None:
+    """The case's figures are the lead's alone; each leg is on time or overdue for its own department."""
+    entries = case(
+        APPLY,
+        ACCEPT,
+        at("2009-03-02 11:00", "transfer", to=("fire", "water")),
+        at("2009-03-04 10:00", "approve", name="f", department="fire", outcome="granted"),
+        at("2009-03-10 10:00", "approve", name="w", department="water", outcome="granted"),
+        at("2009-03-11 10:00", "finish", outcome="granted"),
+        at("2009-03-11 11:00", "issue"),
+        at("2009-03-11 12:00", "archive"),
+        item="joint",
+    )
+    figures = counted(judge(entries, LATER))
+    assert ("2009-03-04", "fire", "leg_on_time", 1) in figures
+    assert ("2009-03-10", "water", "leg_overdue", 1) in figures
+    assert ("2009-03-09", "water", "findings_conduct", 1) in figures
+    legs = {"leg_on_time", "leg_overdue", "findings_conduct"}
+    assert {department for _, department, name, _ in figures if name not in legs} == {"land"}
+    assert ("2009-03-10", "land", "statutory_on_time", 1) in figures
+
+
+def test_the_figures_of_coverage_count_every_clock_once() -> None:
+    """Clocks seen and unseen are counted on the day of the case's first event."""
+    book = with_source("hall", types=sending("finish"))
+    assessment = judge(case(APPLY, ACCEPT), "2009-03-03 00:00", book)
+    coverage = {m.name: m.amount for m in assessment.measures if m.name.startswith("clocks_")}
+    assert coverage == {"clocks_observed": 2, "clocks_unobserved": 1}
+    assert {m.day.isoformat() for m in assessment.measures if m.name.startswith("clocks_")} == {"2009-03-02"}
+
+
+def test_a_contested_breach_counts_as_contested() -> None:
+    """What waits for an inspector is in the figure of contested findings, not in that of breaches."""
+    assessment = judge(case(*OPEN, finish("2009-03-10 08:00"), ARCHIVE), LATER)
+    assert Measure(when("2009-03-09 12:00").date(), "land", "findings_contested", 1) in assessment.measures
+    assert "findings_conduct" not in {m.name for m in assessment.measures}
+    assert "promised_on_time" in {m.name for m in assessment.measures}
+
+
+def test_a_day_is_a_day_of_the_calendars_zone() -> None:
+    """Half past midnight in Yulin is the new day, though it is the old one in UTC."""
+    assessment = judge(case(at("2009-03-03 00:30", "apply")), "2009-03-03 12:00")
+    assert [m.day.isoformat() for m in assessment.measures if m.name == "applied"] == ["2009-03-03"]
+
+
+def test_the_assessment_names_the_versions_it_used() -> None:
+    """Calendar, sources and modes are of the current version, limits of the one at acceptance."""
+    books = history(BOOK, BOOK, BOOK, since=["2009-03-02 09:30", "2009-03-05 00:00"])
+    assessment = judge(case(APPLY, ACCEPT), "2009-03-04 00:00", books)
+    assert (assessment.rulebook, assessment.catalogue) == (3, 2)
