@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
     "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),
     "explain": Place("explain", "explain", "Explain a verdict, day by day."),
+    "try": Place("try_", "try_", "Say what events would do, and store nothing."),
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),
     "seal": Place("seal", "seal", "Sign where every chain of the ledger ends."),

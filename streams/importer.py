@@ -143,7 +143,7 @@ def import_log(
     run = _Run(mapping, sink, seen)
     with LogFile(path, lambda position: progress(position, run.done.events)) as file:
         try:
-            for case in _reader(file, mapping):
+            for case in open_log(file, mapping):
                 run.add(case)
                 progress(file.position, run.done.events)
         except LogFault as fault:
@@ -154,7 +154,8 @@ def import_log(
     return run.done
 
 
-def _reader(file: LogFile, mapping: Mapping) -> LogReader:
+def open_log(file: LogFile, mapping: Mapping) -> LogReader:
+    """Choose the reader of a mapping's format."""
     if mapping.format == "xes":
         return XesLog(file)
     return TableLog(file, mapping.case, mapping.columns(), mapping.delimiter, mapping.encoding)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
@@ -15,6 +14,7 @@ from monitor.commands.options import (
     LangOption,
     LedgerOption,
     err,
+    instant,
     language,
     opened,
     out,
@@ -23,6 +23,8 @@ from monitor.commands.options import (
 from monitor.language import Lang, text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from monitor.ledger import Ledger
     from streams.importer import Imported, Progress, Sink
     from streams.mapping import FoundMapping
@@ -56,7 +58,7 @@ def import_(
 ) -> None:
     """Import a log through a mapping; importing it again changes nothing. Exit code 1 when it broke off."""
     spoken = language(lang)
-    until = _instant(complete_until, spoken)
+    until = instant(complete_until, spoken)
     with opened(ledger, create=True) as book:
         summary, done = _import(book, file, mapping, until, spoken)
     if as_json:
@@ -68,7 +70,7 @@ def import_(
 
 
 def _import(
-    book: "Ledger", file: Path, mapping: str, until: datetime | None, lang: Lang
+    book: "Ledger", file: Path, mapping: str, until: "datetime | None", lang: Lang
 ) -> tuple[dict[str, Any], "Imported"]:
     from monitor.rulebook.faults import RulebookFaults
     from streams.http_sink import SinkRefused
@@ -186,18 +188,6 @@ def _print(summary: dict[str, Any], done: "Imported", lang: Lang) -> None:
         err.print(done.fault.describe(lang), text("import.fault", lang), style="red", markup=False, sep="\n")
     elif done.complete_until is not None:
         out.print(text("import.complete_until", lang, instant=done.complete_until.isoformat()), markup=False)
-
-
-def _instant(written: str | None, lang: Lang) -> datetime | None:
-    if written is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(written)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        _fail(text("import.instant_form", lang, written=written))
-    return instant
 
 
 def _fail(*reasons: str) -> NoReturn:
