@@ -11,7 +11,7 @@ from monitor.clocks import clocks_of, interval
 from monitor.counting import DayCount, counting_for
 from monitor.language import Lang, text
 from monitor.rulebook.model import Rulebook, RulebookHistory, parse_limit
-from monitor.verdict import Assessment, Clock, Finding, JournalEntry
+from monitor.verdict import Assessment, Clock, Finding, JournalEntry, Pause
 from monitor.wording import say_clock, say_days, say_department, say_finding, say_instant, say_item, say_limit
 
 
@@ -39,6 +39,7 @@ class ClockExplanation(msgspec.Struct, frozen=True):
 
     title: str
     dates: str
+    pauses: tuple[str, ...]
     arithmetic: str
     days: tuple[DayLine, ...]
 
@@ -125,17 +126,34 @@ def _clock(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -> Clo
         phase=text(f"phase.{clock.phase}", lang),
     )
     if clock.started_at is None or clock.phase in ("unobserved", "unarmable"):
-        return ClockExplanation(title, "", "", ())
+        return ClockExplanation(title, "", (), "", ())
     ended = text("explain.clock_ended", lang, ended=say_instant(clock.ended_at, book.days)) if clock.ended_at else ""
     due = say_instant(clock.due, book.days) if clock.due else text("explain.paused_no_due", lang)
     dates = text("explain.clock_dates", lang, started=say_instant(clock.started_at, book.days), due=due, end=ended)
     if clock.limit == "due":
-        return ClockExplanation(title, dates, text("explain.compared", lang), ())
+        return ClockExplanation(title, dates, (), text("explain.compared", lang), ())
     arithmetic = ""
     if clock.used is not None and clock.remaining is not None:
         used, budget, remaining = (say_days(n, clock.per_day) for n in (clock.used, clock.budget, clock.remaining))
         arithmetic = text("explain.clock_arithmetic", lang, used=used, budget=budget, remaining=remaining)
-    return ClockExplanation(title, dates, arithmetic, tuple(_days(clock, case, verdict, lang)))
+    pauses = tuple(_pause(pause, book, lang) for pause in clock.pauses if _within(pause, clock))
+    return ClockExplanation(title, dates, pauses, arithmetic, tuple(_days(clock, case, verdict, lang)))
+
+
+def _within(pause: Pause, clock: Clock) -> bool:
+    """Tell whether a pause touches the time a clock ran."""
+    until = interval(pause).until
+    begins_in_time = clock.ended_at is None or pause.since < clock.ended_at
+    return begins_in_time and (until is None or clock.started_at is None or until > clock.started_at)
+
+
+def _pause(pause: Pause, book: Rulebook, lang: Lang) -> str:
+    """Say from when to when a pause held the clock, and why it ended there."""
+    since, until = say_instant(pause.since, book.days), interval(pause).until
+    if until is None:
+        return text("explain.pause_open", lang, since=since)
+    ended = "pause_resumed" if until == pause.until else "pause_used_up"
+    return text(f"explain.{ended}", lang, since=since, until=say_instant(until, book.days))
 
 
 def _days(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -> Iterable[DayLine]:

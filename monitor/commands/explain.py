@@ -59,7 +59,7 @@ def _print(told: Explanation, lang: Lang) -> None:
     out.print("\n" + text("explain.clocks", lang), style="bold")
     for clock in told.clocks:
         out.print(f"\n{clock.title}", style="bold cyan", markup=False)
-        for said in filter(None, (clock.dates, clock.arithmetic)):
+        for said in filter(None, (clock.dates, *clock.pauses, clock.arithmetic)):
             out.print(said, markup=False)
         if clock.days:
             out.print(_table(lang, ("day", "counted", "sum", "why", "mark"), clock.days))
