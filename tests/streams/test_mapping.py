@@ -8,6 +8,7 @@ from monitor.language import LANGS
 from monitor.rulebook.faults import Fault, RulebookFaults
 from monitor.rulebook.load import load
 from streams.mapping import read_mapping, shipped
+from tests.conftest import ROOT
 
 GOOD = """\
 source: files
@@ -120,3 +121,11 @@ def test_a_shipped_mapping_agrees_with_the_rulebook_it_brings(name: str) -> None
     assert region.value in source.regions
     assert item.value in rulebook.item
     assert set(department.values.values()) | {department.value} - {None} <= set(rulebook.department)
+
+
+def test_the_mapping_shown_in_the_documentation_is_valid(tmp_path: Path) -> None:
+    """What integrators copy from docs/mapping.md is read without a fault."""
+    shown = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "m.yaml").write_text(shown, encoding="utf-8")
+    (tmp_path / "rulebook.yaml").touch()
+    assert read_mapping(str(tmp_path / "m.yaml")).mapping.source == "land_bureau"
