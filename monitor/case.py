@@ -11,6 +11,7 @@ from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVers
 from monitor.verdict import JournalEntry
 
 _NONE = (timedelta(), timedelta())
+_EVERY_TYPE = frozenset(EventType)
 
 
 class CaseFile(msgspec.Struct, frozen=True, dict=True):
@@ -103,7 +104,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _sendable(self) -> frozenset[EventType]:
-        return frozenset().union(*(source.types or EventType for source in self._registered))
+        return frozenset().union(*(source.types or _EVERY_TYPE for source in self._registered))
 
     def can_send(self, *types: EventType) -> bool:
         """Tell whether any source of the case is able to send any of these types."""

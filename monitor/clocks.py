@@ -16,7 +16,7 @@ from monitor.case import CaseFile
 from monitor.counting import MICROSECOND, Counting, Interval, counting_for
 from monitor.events import PROCEDURES, STEPS, Event, EventType
 from monitor.rulebook.model import Item, Limit, Limits, RulebookVersion, parse_limit
-from monitor.verdict import Clock, ClockName, Pause
+from monitor.verdict import Clock, ClockName, ClockPhase, Pause
 
 T = EventType
 
@@ -98,12 +98,20 @@ class _Armory(msgspec.Struct, frozen=True):
 
         Raises CalendarError where the rulebook has no such profile.
         """
+        current, place = self.case.current, (self.version.version, self.profile, limit)
+        known: dict[tuple[int, str, Limit], Counting] = current.__dict__.setdefault("_countings", {})
+        if place not in known:
+            profile = self.version.rulebook.profile.get(self.profile)
+            if profile is None:
+                raise CalendarError(f"the rulebook has no clock profile {self.profile!r}")
+            known[place] = counting_for(profile, current.days, limit)
+        return known[place]
+
+    @property
+    def profile(self) -> str:
+        """Code of the clock profile: the item's, else the rulebook's."""
         item = self.item
-        code = (item and item.profile) or self.limits.profile
-        profile = self.version.rulebook.profile.get(code)
-        if profile is None:
-            raise CalendarError(f"the rulebook has no clock profile {code!r}")
-        return counting_for(profile, self.case.current.days, limit)
+        return (item and item.profile) or self.limits.profile
 
 
 def _notice(armory: _Armory) -> Clock | None:
@@ -371,11 +379,10 @@ def _run(
     extension: Decimal = Decimal(0),
 ) -> Clock:
     """Count a clock from its start under the frozen profile and the current calendar."""
-    parsed = parse_limit(limit)
+    parsed, stop = parse_limit(limit), _stop(armory.case, end)
     pauses = armory.pauses if pausable else ()
     intervals = [interval(pause) for pause in pauses]
     warning = Decimal(str(armory.limits.warning_days))
-    stop = _stop(armory.case, end)
     days = parsed.days + extension
     try:
         counting = armory.counting(parsed)
@@ -387,39 +394,42 @@ def _run(
         used = counting.used(started_at, stop.time, intervals) if stop else None
     except CalendarError:
         return msgspec.structs.replace(blank, phase="unarmable", limit=limit)
-    item = armory.item
-    return _judged(
-        armory.case,
-        msgspec.structs.replace(
-            blank,
-            profile=(item and item.profile) or armory.limits.profile,
-            limit=limit,
-            extension_days=float(extension),
-            started_at=started_at,
-            start_event=start_event,
-            due=due,
-            warn_from=warn_from,
-            pauses=pauses,
-            budget=budget,
-            per_day=counting.per_day,
-            used=used,
-        ),
-        stop,
+    return Clock(
+        name=blank.name,
+        phase=_phase(armory.case, due, pauses, stop),
+        subject=blank.subject,
+        department=blank.department,
+        profile=armory.profile,
+        limit=limit,
+        extension_days=float(extension),
+        started_at=started_at,
+        start_event=start_event,
+        due=due,
+        warn_from=warn_from,
+        ended_at=stop.time if stop else None,
+        end_event=key(stop) if stop else "",
+        pauses=pauses,
+        budget=budget,
+        per_day=counting.per_day,
+        used=used,
     )
 
 
 def _against(armory: _Armory, blank: Clock, carrier: Event, end: Event | None, due: datetime) -> Clock:
     """Hold a clock against an instant the source has set: compared as it stands, not shifted by pauses."""
     warn_from = due - timedelta(days=armory.limits.warning_days)
-    clock = msgspec.structs.replace(
+    stop = _stop(armory.case, end)
+    return msgspec.structs.replace(
         blank,
+        phase=_phase(armory.case, due, (), stop),
         limit="due",
         started_at=carrier.time,
         start_event=key(carrier),
         due=due,
         warn_from=warn_from if warn_from > carrier.time else None,
+        ended_at=stop.time if stop else None,
+        end_event=key(stop) if stop else "",
     )
-    return _judged(armory.case, clock, _stop(armory.case, end))
 
 
 def _stop(case: CaseFile, end: Event | None) -> Event | None:
@@ -430,19 +440,13 @@ def _stop(case: CaseFile, end: Event | None) -> Event | None:
     return end
 
 
-def _judged(case: CaseFile, clock: Clock, stop: Event | None) -> Clock:
+def _phase(case: CaseFile, due: datetime | None, pauses: tuple[Pause, ...], stop: Event | None) -> ClockPhase:
     """Say where a clock stands: by the event that stopped it, or by its absence up to the judged instant."""
+    if due is not None and (stop.time if stop else case.judged_at) > due:
+        return "breached"
     if stop is not None:
-        clock = msgspec.structs.replace(clock, ended_at=stop.time, end_event=key(stop))
-    if clock.due is not None and (stop.time if stop else case.judged_at) > clock.due:
-        phase = "breached"
-    elif stop is not None:
-        phase = "cancelled" if stop.type in TERMINAL else "met"
-    elif any(_holds(pause, case.judged_at) for pause in clock.pauses):
-        phase = "paused"
-    else:
-        phase = "running"
-    return msgspec.structs.replace(clock, phase=phase)
+        return "cancelled" if stop.type in TERMINAL else "met"
+    return "paused" if any(_holds(pause, case.judged_at) for pause in pauses) else "running"
 
 
 def _holds(pause: Pause, judged_at: datetime) -> bool:

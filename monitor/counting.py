@@ -314,6 +314,8 @@ def _span(opening: time, closing: time) -> timedelta:
 def _merged(pauses: Sequence[Interval], start: datetime) -> list[Interval]:
     """Cut pauses at the start of the clock, drop the empty ones, join those that overlap or touch."""
     merged: list[Interval] = []
+    if not pauses:
+        return merged
     for pause in sorted(pauses, key=lambda p: p.since):
         since = max(pause.since, start)
         if pause.until is not None and pause.until <= since:
