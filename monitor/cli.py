@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
     "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),
+    "simulate": Place("simulate", "simulate", "Simulate a service centre, into a file or live."),
     "explain": Place("explain", "explain", "Explain a verdict, day by day."),
     "try": Place("try_", "try_", "Say what events would do, and store nothing."),
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),

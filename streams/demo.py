@@ -93,7 +93,8 @@ class Demonstration:
             self._load(progress)
         if self._stop.is_set():
             return
-        centre = LiveCentre(self._rulebook, self._city.seed, self._city.until, self._city.mix)
+        city = self._city
+        centre = LiveCentre(self._rulebook, city.seed, city.until, city.mix, since=city.since)
         if live:
             self._tell(centre)
         self._engine.ticking = True

@@ -8,13 +8,16 @@ from monitor.events import Due, EventData, EventType
 from monitor.rulebook.model import ItemType
 from streams.simulator.intake import accept, accept_today, apply, consult, refuse, voucher
 from streams.simulator.mix import Mix
-from streams.simulator.outcome import GRANTED, decide, finish, hand_over, overdue
+from streams.simulator.outcome import GRANTED, decide, finish, hand_over
 from streams.simulator.proceeding import Proceeding
+from streams.simulator.timetable import overdue
 
 _SUSPENDABLE_DAYS: Final = 4
 """Promises shorter than this leave no room for a procedure of art. 45 that is not late either way of counting it."""
 _DEEMED_DAYS: Final = 15
 """Promises shorter than this (calendar days at worst) would be broken too by a notice that comes after a week."""
+_FINISH_DAYS: Final = 1.5
+"""What lies at most between a decision and the finish, so that art. 44 leaves time to issue."""
 _PLANNED_DAYS: Final = (5.0, 10.0, 15.0, 20.0)
 
 
@@ -275,7 +278,7 @@ def _handle(
         case.tell(EventType.SITE_CHECK, "review", EventData(officers=officers))
     granted = not case.chance(mix.denied)
     if decided_at is None:
-        decided_at = case.at + (end - case.at) * (0.7 + 0.25 * case.rng.random())
+        decided_at = end - min(_FINISH_DAYS, 0.3 * (end - case.at)) * case.rng.random()
     decided_at = decide(case, decided_at, granted=granted)
     finish(case, end, granted=granted)
     hand_over(case, mix, decided_at, granted=granted)

@@ -1,12 +1,12 @@
 """The hall: which items are asked for how often, who handles a case of each, and which source tells of it."""
 
 from datetime import date
-from itertools import accumulate
 from random import Random
 from typing import Final, get_args
 
 from monitor.events import CONSOLE, Channel, EventType
 from monitor.rulebook.model import DirectLine, Item, ItemType, Limit, Power, Rulebook, Source, parse_limit
+from streams.simulator.draw import Draw
 from streams.simulator.mix import Mix
 
 _POPULAR_MAX: Final = 40.0
@@ -52,19 +52,13 @@ class Hall:
 
     def __init__(self, rulebook: Rulebook, mix: Mix) -> None:
         self.rulebook, self.mix = rulebook, mix
-        self.live_sources = [
-            s.code
-            for s in rulebook.sources
-            if s.code != CONSOLE and s.lateness_hours == 0 and s.authentication != "import"
-        ]
-        self._counters = self._open()
-        self._weights = {kind: list(accumulate(c.weight for c in of)) for kind, of in self._counters.items()}
-        self._types = [kind for kind, _ in mix.types if kind in self._counters]
-        self._type_weights = list(accumulate(share for kind, share in mix.types if kind in self._counters))
-        self._channels = [channel for channel, _ in mix.channels]
-        self._channel_weights = list(accumulate(share for _, share in mix.channels))
+        self.live_sources = [s.code for s in rulebook.sources if s.code != CONSOLE and _is_live(s)]
+        counters = self._open()
+        self._counter = {kind: Draw((counter, counter.weight) for counter in of) for kind, of in counters.items()}
+        self._type = Draw((kind, share) for kind, share in mix.types if kind in counters)
+        self.channel = Draw(mix.channels)
         self._senders: dict[tuple[str, Channel], Senders] = {}
-        promised = self._counters.get("promised", [])
+        promised = counters.get("promised", [])
         mean = sum(float(c.decided_within.days) * c.weight for c in promised)
         mean /= sum(c.weight for c in promised) or 1
         self.pace = mix.promised_days_mean / mean if mean else 0.1
@@ -86,9 +80,9 @@ class Hall:
 
     def counter(self, rng: Random, kind: ItemType | None = None) -> Counter:
         """Draw a counter, of one type of item where one is asked for."""
-        if kind is None or kind not in self._counters:
-            kind = rng.choices(self._types, cum_weights=self._type_weights)[0]
-        return rng.choices(self._counters[kind], cum_weights=self._weights[kind])[0]
+        if kind is None or kind not in self._counter:
+            kind = self._type(rng)
+        return self._counter[kind](rng)
 
     def direct_line(self, rng: Random, day: date) -> str | None:
         """Draw which enterprise or project on the direct line comes, if it is one of them."""
@@ -96,10 +90,6 @@ class Hall:
             return None
         lines = [line.code for line in self.rulebook.direct_lines if _is_valid(line, day)]
         return rng.choice(lines) if lines else None
-
-    def channel(self, rng: Random) -> Channel:
-        """Draw the channel an application comes through."""
-        return rng.choices(self._channels, cum_weights=self._channel_weights)[0]
 
     def senders(self, counter: Counter, channel: Channel) -> Senders:
         """Tell which source sends what for a counter and a channel: always the same, as systems are."""
@@ -134,6 +124,11 @@ _BY_ONESELF: Final = (
     EventType.CONSULT, EventType.APPLY, EventType.SUPPLEMENT_RECEIVED, EventType.WITHDRAW, EventType.RATING,
 )  # fmt: skip
 """What an applicant does without a clerk."""
+
+
+def _is_live(source: Source) -> bool:
+    """Tell whether a source sends at once and says so by heartbeats."""
+    return source.lateness_hours == 0 and source.authentication != "import" and source.can_send(EventType.HEARTBEAT)
 
 
 def _is_valid(line: DirectLine, day: date) -> bool:

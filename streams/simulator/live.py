@@ -60,7 +60,8 @@ class LiveCentre:
     Cases that were begun and not finished at `now` go on: those `simulate_cases` gives for the same rulebook, seed
     and end; an office hour of theirs takes an hour on the wall. New ones come at such a rate that about
     `events_per_second` are seen, and every `soon_seconds` one whose source has set a due instant (`data.due`) one to
-    ten minutes ahead; most of these are finished in time, some are not.
+    ten minutes ahead; most of these are finished in time, some are not. Cases begun before `since`, the start of the
+    period simulated before, are left alone: nobody knows how they began.
 
     The events (not the heartbeats) depend on the arguments alone, not on when `events_until` is called: a centre
     built again with the same `now` tells the same events, which the engine takes as duplicates.
@@ -74,6 +75,7 @@ class LiveCentre:
         mix: Mix = YULIN,
         events_per_second: float = 0.7,
         soon_seconds: float = 30,
+        since: datetime | None = None,
     ) -> None:
         if events_per_second <= 0 or soon_seconds <= 0:
             raise ValueError("events_per_second and soon_seconds: must be above 0")
@@ -84,7 +86,7 @@ class LiveCentre:
         self._office_seconds = self._centre.timetable.seconds(self._day)
         self._waiting: list[tuple[datetime, str, int, Event]] = []
         self._beats = 0
-        self._carry_over()
+        self._carry_over(since)
         name = f"{self._now:%Y%m%d%H%M%S}-{seed}"
         self._visits = Arrivals(f"{name}-v", _EVENTS_AT_ONCE / events_per_second, self._visit)
         self._soon = Arrivals(f"{name}-d", soon_seconds, self._due_soon)
@@ -105,11 +107,14 @@ class LiveCentre:
             events.extend(self._heartbeats(self._now + timedelta(seconds=beats * HEARTBEAT_SECONDS)))
         return events
 
-    def _carry_over(self) -> None:
+    def _carry_over(self, since: datetime | None) -> None:
         """Take over what the year has begun and not finished."""
         for index in range(max(0, self._day - _CARRIED_DAYS), self._day + 1):
             for case in self._centre.day(index):
-                self._expect(event for event in case.events if _recorded(event) > self._now)
+                if not case.events or _recorded(case.events[0]) > self._now:
+                    continue
+                if since is None or case.events[0].time >= since:
+                    self._expect(event for event in case.events if _recorded(event) > self._now)
 
     def _expect(self, events: Iterator[Event]) -> None:
         """Keep events of a case until they are recorded."""

@@ -13,7 +13,7 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
 
     accepted_per_day: float = 199.4
     """41,069 cases accepted on the 206 working days of January to October 2009 (domain.md 1.3, 4.4)."""
-    promised_days_mean: float = 1.8
+    promised_days_mean: float = 1.85
     """Accept to finish of promised-time cases without a suspension, near the 1.78 days of a Guangxi bulletin
     (domain.md 4.2); the backlog it leaves is about the 266 cases of Yulin, 1.3 days of intake (4.4)."""
 
@@ -39,7 +39,7 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
     late_promised: float = 0.005  # of promised-time cases: finished past the promise, within the law
     late_statutory: float = 0.0003  # of promised-time cases: decided past the law's limit
     extended: float = 0.0005  # of promised-time licences: past the law's limit, within a valid extension
-    deemed: float = 0.0005  # of promised-time cases: no notice within five days
+    deemed: float = 0.001  # of promised-time cases: no notice within five days
     late_issued: float = 0.001  # of granted promised-time cases: issued after the ten days of art. 44
     late_leg: float = 0.02  # of joint cases: one leg past its own limit
 

@@ -1,10 +1,9 @@
 """From the decision to the archive: approve, fee, finish, rating, issue, archive."""
 
-from math import floor
-
 from monitor.events import EventData, EventType
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding
+from streams.simulator.timetable import overdue
 
 GRANTED = EventData(outcome="granted")
 DENIED = EventData(
@@ -13,11 +12,6 @@ DENIED = EventData(
 _RATINGS = tuple(EventData(rating=rating) for rating in (1, 1, 1, 1, 1, 1, 1, 2, 2, 3))
 _BAD = EventData(rating=4)
 _BAD_SHARE = 0.001  # Yulin publishes 99.9 % satisfied (domain.md 4.4)
-
-
-def overdue(latest: float) -> float:
-    """Give the opening of the first office day after a limit: late by every counting convention."""
-    return float(floor(latest + 0.001) + 1)
 
 
 def decide(case: Proceeding, at: float, *, granted: bool = True) -> float:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from monitor.events import STEPS, Channel, Event, EventData, EventType
 from monitor.rulebook.model import Limit, Power
 from streams.simulator.hall import Counter, Senders
-from streams.simulator.timetable import Timetable
+from streams.simulator.timetable import Timetable, overdue
 
 _NOTHING: Final = EventData()
 _ENTRY_SECONDS: Final = tuple(timedelta(seconds=n) for n in range(1, 9))
@@ -42,6 +42,7 @@ class Proceeding:
         self.events: list[Event] = []
         self.by_oneself = visit.channel != "window"
         self._visit = visit
+        self._operators: dict[Power, str] = {}
         self._turn = int(rng.random() * 8)
         windows = visit.counter.windows
         self._window = windows[self._turn % len(windows)] if windows else None
@@ -95,7 +96,9 @@ class Proceeding:
         """Name who uses a power in this case, here or in the department of a leg."""
         if department is not None:
             return f"{department}-{power}"
-        return self.counter.operator(power, self._turn, self.timetable.days[self.day])
+        if power not in self._operators:
+            self._operators[power] = self.counter.operator(power, self._turn, self.timetable.days[self.day])
+        return self._operators[power]
 
     def chance(self, share: float) -> bool:
         """Draw whether something that befalls a share of cases befalls this one."""
@@ -145,7 +148,7 @@ class Proceeding:
         Only a case that is late by plan goes beyond, and then breaks that limit as well (V03).
         """
         latest = self.step_latest()
-        if at > latest and self.planned:
+        if self.planned and at >= overdue(latest):
             self.planned.add("V03")
         else:
             at = min(at, latest)

@@ -6,7 +6,7 @@ A moment of the simulated centre is a working day (its index) and a number of of
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
-from math import floor
+from math import floor, inf
 from typing import Final, Literal
 
 from monitor.rulebook.model import Limit, Rulebook, Season
@@ -119,6 +119,11 @@ class Timetable:
             return at + whole - _CLOSING
         closing = self.closing(day, at)
         return min(closing, at + float(limit.days)) if limit.unit == "wd" and limit.days else closing
+
+
+def overdue(latest: float) -> float:
+    """Give the opening of the first office day after a limit: late by every counting convention."""
+    return latest if latest == inf else float(floor(latest + 0.001) + 1)
 
 
 def _season(seasons: tuple[Season, ...], day: date) -> Season:

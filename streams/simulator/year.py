@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from heapq import heappop, heappush
-from itertools import accumulate
 from random import Random
 from typing import Final, NamedTuple
 
 from monitor.events import Event
 from monitor.rulebook.model import ItemType, Rulebook
 from streams.simulator.courses import visit
+from streams.simulator.draw import Draw
 from streams.simulator.hall import Hall
 from streams.simulator.mix import AFTER_HOLIDAY, ARRIVALS, MONTHS, WEEKDAYS, YULIN, Mix
 from streams.simulator.proceeding import Proceeding, Visit
@@ -50,7 +50,7 @@ class Centre:
         self.seed, self.mix = seed, mix
         self.hall = Hall(rulebook, mix)
         self.timetable = Timetable(rulebook, period[0] - timedelta(days=15), period[1] + _TAIL, open_from)
-        self._twelfths = list(accumulate(ARRIVALS))
+        self._twelfth = Draw(enumerate(ARRIVALS))
 
     def day(self, index: int) -> Iterator[Proceeding]:
         """Yield every case that begins on a working day, in order of its beginning."""
@@ -91,8 +91,7 @@ class Centre:
 
     def _arrival(self, rng: Random) -> float:
         """Draw when somebody comes, as a part of the office day; nobody comes in its last minutes."""
-        twelfth = rng.choices(range(12), cum_weights=self._twelfths)[0]
-        return 0.985 * (twelfth + rng.random()) / 12
+        return 0.985 * (self._twelfth(rng) + rng.random()) / 12
 
 
 def simulate_cases(

@@ -82,6 +82,17 @@ def test_open_cases_of_the_year_go_on(rulebook: Rulebook) -> None:
         assert earlier | later == set(range(1, max(later) + 1))
 
 
+def test_cases_begun_before_the_period_are_left_alone(rulebook: Rulebook) -> None:
+    """Of a case whose beginning nobody was told of, nothing is told later."""
+    since = SUNDAY - timedelta(days=7)
+    centre = LiveCentre(rulebook, 7, SUNDAY, SMALL, events_per_second=0.02, soon_seconds=3600, since=since)
+    told_of = {e.case or "" for e in told(centre, SUNDAY, SUNDAY + 240 * HOUR, 240 * HOUR)}
+    carried = {case for case in told_of if not case.startswith("20091025")}
+    begun = {c.events[0].case for c in simulate_cases(rulebook, 7, since, SUNDAY, SMALL)}
+    assert carried
+    assert carried <= begun
+
+
 def test_cases_are_due_within_minutes(hour: list[Event]) -> None:
     """From the start there are cases due in one to ten minutes; most are finished in time, some are not."""
     due = {e.case: e.data.due.promised for e in hour if e.data.due is not None}

@@ -13,6 +13,7 @@ from monitor.events import Event, EventType, decode
 from monitor.rulebook.model import Rulebook
 from streams.simulator import LiveCentre, Mix, posting
 from streams.simulator.posting import Poster, PostError, follow, read_keys
+from tests.streams.running import make_key, running
 
 NOW = datetime(2009, 10, 25, 3, tzinfo=UTC)
 
@@ -113,6 +114,21 @@ def test_a_live_centre_is_followed(rulebook: Rulebook) -> None:
     told = {(e.case, e.id) for _, e in monitor.taken if e.case}
     assert told == {(e.case, e.id) for e in expected if e.case}
     assert applied == len(monitor.taken) > 40
+
+
+def test_a_running_monitor_takes_everything(rulebook: Rulebook, tmp_path: Path) -> None:
+    """What the centre tells in two minutes is applied by a real monitor, and all of it a duplicate the second time."""
+    start = datetime.now(UTC) - timedelta(minutes=2)
+    events = LiveCentre(rulebook, 7, start, Mix(accepted_per_day=20)).events_until(datetime.now(UTC))
+    with running(tmp_path, rulebook) as monitor:
+        keys = {source: make_key(monitor.ledger, source) for source in ("hall", "portal", "vertical")}
+        sender = Poster(monitor.url, keys)
+        first, second = sender.post(events), sender.post(events)
+        sender.close()
+        stored = sum(len(monitor.ledger.entries(case)) for case in {e.case for e in events if e.case})
+    assert (first.applied, first.rejections) == (len(events), ())
+    assert (second.applied, second.duplicate) == (0, len(events))
+    assert stored == sum(e.case is not None for e in events) > 50
 
 
 def test_key_file_holds_a_line_for_each_source(tmp_path: Path) -> None:
