@@ -63,7 +63,9 @@ def running(folder: Path, rulebook: Rulebook = RULEBOOK) -> Iterator[Running]:
         thread.start()
         try:
             assert listening.wait(START_SECONDS), "the server did not start"
-            yield Running(ledger, urls[0], runtime)
+            found = Running(ledger, urls[0], runtime)
+            with found.client:
+                yield found
         finally:
             runtime.stop_serving()
             thread.join(START_SECONDS)
