@@ -1,6 +1,5 @@
 """A monitor that really runs: its server on a free loopback port, in this process or in one of its own."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -77,7 +76,8 @@ class Process:
 
     def __init__(self, ledger: Ledger) -> None:
         command = [sys.executable, "-m", "monitor.cli", "up", "--port", "0", "--ledger", ledger.url]
-        self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {})
+        self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._printed = ""
         deadline = time.monotonic() + START_SECONDS
         while (found := holder(ledger.lease_path)).pid != self._popen.pid or not found.url:
             assert self._popen.poll() is None, self.output()
@@ -91,9 +91,11 @@ class Process:
 
     def wait(self) -> int:
         """Wait for the end; return the exit status."""
-        return self._popen.wait(START_SECONDS)
+        self._printed += self._popen.communicate(timeout=START_SECONDS)[0].decode()
+        return self._popen.returncode
 
     def output(self) -> str:
-        """Read what it printed, once it has ended."""
-        assert self._popen.stdout is not None
-        return self._popen.stdout.read().decode()
+        """Give what it printed, once it has ended."""
+        if not self._printed:
+            self.wait()
+        return self._printed
