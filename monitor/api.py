@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.language import Lang
 from monitor.ledger import Ledger
-from monitor.live import ASSETS, HEADERS, read_board, render_page
+from monitor.live import ASSETS, HEADERS, Notice, read_board, render_page
 from monitor.live.page import asset
 from monitor.metrics import LedgerCollector
 
@@ -34,16 +34,16 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Reading:
-    """The routes that read. `registry` holds the runtime's own meters, `health` and `alerts` tell how it is."""
+    """The routes that read. `registry` holds the runtime's own meters, `health` and `notices` tell how it is."""
 
     def __init__(
         self,
         ledger: Ledger,
         registry: CollectorRegistry,
         health: Callable[[], Health],
-        alerts: Callable[[Lang], list[str]],
+        notices: Callable[[Lang], list[Notice]],
     ) -> None:
-        self._ledger, self._registry, self._health, self._alerts = ledger, registry, health, alerts
+        self._ledger, self._registry, self._health, self._notices = ledger, registry, health, notices
         registry.register(LedgerCollector(ledger))
         self._lock = Lock()
         self._boards: dict[Lang, tuple[float, bytes]] = {}
@@ -77,7 +77,7 @@ class Reading:
         with self._lock:
             read_at, content = self._boards.get(lang, (0.0, b""))
             if time.monotonic() - read_at > BOARD_CACHE_SECONDS:
-                content = msgspec.json.encode(read_board(self._ledger, lang, self._alerts(lang)))
+                content = msgspec.json.encode(read_board(self._ledger, lang, self._notices(lang)))
                 self._boards[lang] = (time.monotonic(), content)
         return Response(content, 200, dict(HEADERS), "application/json")
 

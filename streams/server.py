@@ -19,6 +19,7 @@ from monitor.api import Health, Reading
 from monitor.events import Event
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
+from monitor.live import Notice
 from streams.access import Doorkeeper, token_path, write_token
 from streams.embedded import STALL_SECONDS, EngineThread
 from streams.engine import Engine
@@ -79,16 +80,17 @@ class Embedded:
             ticks_stopped=self.horizon.stopped,
         )
 
-    def alerts(self, lang: Lang) -> list[str]:
-        """Say what is wrong with the monitor itself, for the top of the page."""
+    def notices(self, lang: Lang) -> list[Notice]:
+        """Say what is wrong with the monitor itself, and what it is busy with, for the top of the page."""
         said = []
         if not self.thread.ready:
-            said.append(text("live.alert.ledger", lang))
+            said.append(Notice("alert", text("live.alert.ledger", lang)))
         if self.horizon.stopped:
             seconds = round(abs(self.horizon.parted.total_seconds()))
-            said.append(text("live.alert.ticks", lang, seconds=f"{seconds:,}"))
+            said.append(Notice("alert", text("live.alert.ticks", lang, seconds=f"{seconds:,}")))
         if self.loading_percent is not None:
-            said.append(text("live.alert.loading", lang, percent=f"{self.loading_percent:.0f}"))
+            percent = f"{self.loading_percent:.0f}"
+            said.append(Notice("progress", text("live.alert.loading", lang, percent=percent)))
         return said
 
     def _application(self) -> FastAPI:
@@ -100,7 +102,7 @@ class Embedded:
             redoc_url=None,
         )
         app.include_router(Ingest(self.thread, Doorkeeper(self.ledger, self.token)).router())
-        app.include_router(Reading(self.ledger, self.pipeline.registry, self.health, self.alerts).router())
+        app.include_router(Reading(self.ledger, self.pipeline.registry, self.health, self.notices).router())
         describe = app.openapi
         app.openapi = lambda: _with_event(describe())  # type: ignore[method-assign]
         return app

@@ -4,7 +4,7 @@
 script lie beside them. Nothing here shows a window, an operator or an applicant.
 """
 
-from monitor.live.board import Board, read_board
+from monitor.live.board import Board, Notice, read_board
 from monitor.live.page import ASSETS, HEADERS, render_page
 
-__all__ = ["ASSETS", "HEADERS", "Board", "read_board", "render_page"]
+__all__ = ["ASSETS", "HEADERS", "Board", "Notice", "read_board", "render_page"]

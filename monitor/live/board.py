@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -41,6 +41,13 @@ class Tile(msgspec.Struct, frozen=True):
     meaning: str = ""
 
 
+class Notice(msgspec.Struct, frozen=True):
+    """What the runtime has to say about itself: an `alert`, or mere `progress`."""
+
+    kind: Literal["alert", "progress"]
+    text: str
+
+
 class SourceLine(msgspec.Struct, frozen=True):
     """A source system and when it was last heard of; `state` is `heard` or `silent`."""
 
@@ -64,7 +71,7 @@ class Board(msgspec.Struct, frozen=True):
     name: str
     at: str
     at_iso: str
-    alerts: list[str]
+    notices: list[Notice]
     coverage: Coverage
     open: str
     lights: list[Tile]
@@ -73,7 +80,7 @@ class Board(msgspec.Struct, frozen=True):
     tickets: list[Ticket]
 
 
-def read_board(ledger: Ledger, lang: Lang, alerts: list[str], stream: str = "embedded") -> Board:
+def read_board(ledger: Ledger, lang: Lang, notices: list[Notice], stream: str = "embedded") -> Board:
     """Read the board in one transaction, so that its figures belong together."""
     with ledger.read() as connection:
         horizon = positions.last_horizon(connection) or datetime.now(UTC)
@@ -85,7 +92,7 @@ def read_board(ledger: Ledger, lang: Lang, alerts: list[str], stream: str = "emb
             name=_name(rulebook.name, rulebook.name_en, lang),
             at=f"{local:%Y-%m-%d %H:%M:%S}",
             at_iso=local.isoformat(timespec="seconds"),
-            alerts=alerts,
+            notices=notices,
             coverage=_coverage(connection, rulebook, stream, horizon, lang),
             open=f"{sum(lights.values()):,}",
             lights=[_light(light, lights, lang) for light in LIGHTS],
@@ -149,7 +156,7 @@ def _count(figure: str, count: int, lang: Lang) -> Tile:
 def _rate(figure: str, share: Share, lang: Lang) -> Tile:
     of = text("live.today.of", lang, part=f"{share.numerator:,}", all=f"{share.denominator:,}")
     return Tile(
-        "",
+        "" if share.denominator else "nothing",
         text(f"live.today.{figure}", lang),
         share.percent or text("live.not_available", lang),
         of,

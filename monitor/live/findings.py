@@ -11,7 +11,7 @@ from monitor.ledger.schema import findings
 from monitor.rulebook.model import Rulebook
 from monitor.rules import RULES
 from monitor.verdict import Finding, Severity
-from monitor.wording import say_department, say_finding, say_item, say_severity
+from monitor.wording import say_department, say_finding, say_instant, say_item, say_severity
 
 FINDINGS_SHOWN: Final = 20
 TICKETS_SHOWN: Final = 12
@@ -83,9 +83,8 @@ def rule_name(rule: str, lang: Lang) -> str:
 
 def _shown(row: RowMapping, rulebook: Rulebook, lang: Lang) -> Shown:
     severity, state = Severity(row["severity"]), row["state"]
-    local = rulebook.days.local(row["new_at"])
     return Shown(
-        at=f"{local:%m-%d %H:%M:%S}",
+        at=say_instant(row["new_at"], rulebook.days),
         at_iso=row["new_at"].isoformat(timespec="seconds"),
         severity=severity.name.lower(),
         severity_text=say_severity(severity, lang),

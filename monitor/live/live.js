@@ -61,11 +61,20 @@ function source(known) {
   return element("li", `chip ${known.state}`, element("strong", "", known.name), element("span", "quiet", known.last));
 }
 
+// Written only when they change: an alert is spoken by screen readers each time it is put there.
+let noticed = "";
+function notices(found) {
+  const now = JSON.stringify(found);
+  if (now === noticed) return;
+  noticed = now;
+  put("notices", found.map((notice) => element("p", notice.kind, notice.text)));
+}
+
 function show(board) {
   at("place").textContent = board.name;
   at("at").textContent = board.at;
   at("at").dateTime = board.at_iso;
-  put("alerts", board.alerts.map((alert) => element("p", "alert", alert)));
+  notices(board.notices);
   at("coverage-share").textContent = board.coverage.share;
   at("coverage-count").textContent = board.coverage.count;
   at("coverage-bar").querySelector("rect").setAttribute("width", board.coverage.percent);
