@@ -93,7 +93,8 @@ class Ingest:
         """Refuse a body as a whole; one that was meant to hold events is also kept among the rejects."""
         if error.code in ("malformed", "too_deep"):
             fault = EventError(error.code, "body", error.detail)
-            kept = await self._commit([self._delivery(raw, sender, fault=fault)], lang)
+            received_at = self._engine.horizon.received()
+            kept = await self._commit([Delivery(raw, received_at, bound_source=sender.source, fault=fault)], lang)
             if isinstance(kept, Answer):
                 return kept
         return refusal(_STATUS_OF_BODY[error.code], error.code, lang, detail=error.detail)
@@ -110,10 +111,9 @@ class Ingest:
     def _deliveries(self, events: Sequence[bytes], sender: Sender, importing: bool) -> list[Delivery]:
         if importing:
             return [Delivery(raw, backfill=True) for raw in events]
-        return [self._delivery(raw, sender) for raw in events]
-
-    def _delivery(self, raw: bytes, sender: Sender, fault: EventError | None = None) -> Delivery:
-        return Delivery(raw, self._engine.horizon.received(), bound_source=sender.source, fault=fault)
+        # What came in one request was received at one instant: between its events nobody was late.
+        received_at = self._engine.horizon.received()
+        return [Delivery(raw, received_at, bound_source=sender.source) for raw in events]
 
     async def _local(self, request: Request, shape: Any, act: Any) -> Response:
         lang = accepted_language(request.headers.get("accept-language", ""))
