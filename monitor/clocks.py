@@ -60,7 +60,7 @@ def clocks_of(case: CaseFile) -> Clocks:
         _promised(after, accepted_at, accept_key),
         _statutory(after, accepted_at, accept_key, decision),
         *_leg_clocks(after, legs),
-        *_steps(after),
+        *_steps(after, decision),
         _issue(after, decision),
         _archive(after),
         _reply(before),
@@ -130,7 +130,7 @@ def _notice(armory: _Armory) -> Clock | None:
 def _accept_rounds(armory: _Armory) -> Iterator[Clock]:
     """Run from supplement received to accept or refuse the same day (art. 32(1)(5)), once for every notice given."""
     case, start = armory.case, None
-    observed = armory.observed((T.SUPPLEMENT_RECEIVED,), (T.ACCEPT, T.REFUSE))
+    observed = armory.observed((T.SUPPLEMENT_RECEIVED,), (T.ACCEPT,), (T.REFUSE,))
     rounds = 0
     for event in (*case.all(T.SUPPLEMENT_RECEIVED, T.SUPPLEMENT_NOTICE, T.ACCEPT, T.REFUSE), None):
         if start is None:
@@ -263,12 +263,12 @@ def _leg_clocks(armory: _Armory, legs: dict[str, Event]) -> Iterator[Clock]:
         yield _run(armory, blank, transfer.time, key(transfer), end, limit, pausable=True)
 
 
-def _steps(armory: _Armory) -> Iterator[Clock]:
-    """Run from each step with a limit to the next step."""
+def _steps(armory: _Armory, decision: Event | None) -> Iterator[Clock]:
+    """Run from each step with a limit to the next step; approval is done with the final one, of the last leg."""
     case, item = armory.case, armory.item
     for name, limit in sorted(item.step_limits.items()) if item else ():
         step = EventType(name)
-        start = case.first(step)
+        start = decision if step is T.APPROVE else case.first(step)
         if start is None:
             continue
         blank = Clock(name="step", phase="unobserved", subject=name, department=start.department or "")

@@ -71,7 +71,7 @@ COURSES = (
         begin=(APPLY, at("2009-03-02 10:00", "supplement_notice"), at("2009-03-03 10:00", "supplement_received")),
         ends=("accept", "refuse"),
         due="2009-03-03",
-        blind=(("supplement_received",), ("accept", "refuse")),
+        blind=(("supplement_received",), ("accept",), ("refuse",)),
     ),
     Course(
         name="promised",
@@ -762,3 +762,20 @@ def test_a_holiday_in_the_limit_is_not_counted() -> None:
     """Monday 6 April is closed: five working days from Friday 3 April end on Monday 13 April."""
     entries = case(at("2009-04-03 09:00", "apply"), at("2009-04-03 10:00", "accept"))
     assert clock(judge(entries, "2009-04-03 12:00"), "promised").due == end_of("2009-04-13")
+
+
+def test_the_approval_step_of_a_joint_case_begins_with_its_last_leg() -> None:
+    """Approval is not done while a leg is undecided, so the limit on what follows it starts at the last leg's."""
+    book = with_item("joint", step_limits={"approve": "2 wd"})
+    legs = (
+        APPLY,
+        ACCEPT,
+        at("2009-03-02 11:00", "transfer"),
+        at("2009-03-03 10:00", "approve", department="fire"),
+        at("2009-03-06 10:00", "approve", department="water"),
+    )
+    undecided = judge(case(*legs[:-1], item="joint"), "2009-03-31 00:00", book)
+    assert undecided.clock("step", "approve") is None
+    decided = judge(case(*legs, at("2009-03-09 10:00", "finish"), item="joint"), "2009-03-31 00:00", book)
+    assert clock(decided, "step", "approve").started_at == legs[-1].time
+    assert clock(decided, "step", "approve").phase == "met"
