@@ -6,6 +6,7 @@ batching of the events, and it never raises on valid ones.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -121,18 +122,25 @@ def _contested(case: CaseFile, findings: list[Finding]) -> tuple[list[Finding], 
     standing = {finding.id for finding in findings}
     contested: dict[str, Finding] = {}
     wakes: list[datetime] = []
-    arrivals = {entry.received_at: entry for entry in reversed(case.late)}
-    for entry in sorted(arrivals.values(), key=lambda entry: entry.received_at):
-        then = case.as_known_before(entry)
+    for received_at, arrivals in groupby(case.late, key=lambda entry: entry.received_at):
+        late = list(arrivals)
+        then = case.as_known_before(late[0])
         clocks = clocks_of(then)
         found, again = evaluate(then, clocks)
         for finding in found:
             if finding.kind == "conduct" and finding.id not in standing and finding.id not in contested:
-                contested[finding.id] = _contest(finding, entry)
-        known_until = then.judged_until(entry.received_at)
+                excuse = next((entry for entry in late if _is_late_for(entry, finding)), None)
+                if excuse is not None:
+                    contested[finding.id] = _contest(finding, excuse)
+        known_until = then.judged_until(received_at)
         changes = (next_change(clock, then.judged_at) for clock in clocks.clocks)
         wakes += [i for i in (*changes, *again) if i is not None and case.judged_at < i <= known_until]
     return list(contested.values()), wakes
+
+
+def _is_late_for(entry: JournalEntry, finding: Finding) -> bool:
+    """Tell whether an event came too late for a finding: a suspension its source may tell at its end did not."""
+    return finding.state != "provisional" or entry.event.type not in (T.SUSPEND, T.RESUME)
 
 
 def _contest(finding: Finding, late: JournalEntry) -> Finding:

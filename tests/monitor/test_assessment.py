@@ -545,3 +545,22 @@ def test_the_assessment_names_the_versions_it_used() -> None:
     books = history(BOOK, BOOK, BOOK, since=["2009-03-02 09:30", "2009-03-05 00:00"])
     assessment = judge(case(APPLY, ACCEPT), "2009-03-04 00:00", books)
     assert (assessment.rulebook, assessment.catalogue) == (3, 2)
+
+
+def test_a_suspension_told_at_its_end_erases_a_provisional_breach_without_contest() -> None:
+    """A source that may tell a suspension once it has ended was never late with it; with its finish it can be."""
+    held = (
+        at("2009-03-03 15:00", "suspend", procedure="testing", source="at_end", received="2009-03-16 10:00"),
+        at("2009-03-16 10:00", "resume", source="at_end"),
+    )
+    opened = (at("2009-03-02 09:00", "apply", source="at_end"), at("2009-03-02 10:00", "accept", source="at_end"))
+    decided = at("2009-03-17 09:00", "approve", source="at_end", outcome="refused")
+    standing = judge(case(*opened, item="tested"), "2009-03-10 00:00")
+    assert found(standing) == [("V01", "provisional")]
+    on_time = at("2009-03-17 10:00", "finish", source="at_end")
+    archived = at("2009-03-17 11:00", "archive", source="at_end")
+    assert found(judge(case(*opened, *held, decided, on_time, archived, item="tested"), LATER)) == []
+    late = at("2009-03-09 10:00", "finish", source="at_end", received="2009-03-12 10:00")
+    approved = at("2009-03-09 09:00", "approve", source="at_end", outcome="refused")
+    contested = judge(case(*opened, approved, late, archived, item="tested"), LATER)
+    assert [said for said in found(contested) if said[0] == "V01"] == [("V01", "contested")]
