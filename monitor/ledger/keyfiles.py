@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 from monitor.ledger.errors import LedgerError
 
@@ -12,17 +14,25 @@ def key_in(path: Path, make: Callable[[], bytes]) -> bytes:
 
     Raises LedgerError for a file that others may read, or that is empty.
     """
+    if not path.exists():
+        _write_new(path, make())
+    return _read(path)
+
+
+def _write_new(path: Path, key: bytes) -> None:
+    """Write a key file whole or not at all, and leave one that another process made meanwhile."""
+    # The mode is set as the file is made: there is no instant at which others could read it.
+    file, draft = mkstemp(dir=path.parent, prefix=path.name)
     try:
-        # The mode is set as the file is made: there is no instant at which others could read it.
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _read(path)
-    with os.fdopen(file, "wb") as stream:
-        key = make()
-        stream.write(key)
-        stream.flush()
-        os.fsync(stream.fileno())
-    return key
+        with os.fdopen(file, "wb") as stream:
+            stream.write(key)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            # Linked only once it is complete: a process killed before leaves a stray draft, never an empty key.
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()
 
 
 def _read(path: Path) -> bytes:
