@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 LINE_CHARACTERS_MAX: Final = 1024 * 1024
-_SHOWN_CHARACTERS: Final = 2_000
+"""A longer line is a bad row, and is passed over without being held in memory."""
+LINE_PASSED_MAX: Final = 64 * 1024 * 1024
+"""So much of a line is passed over to find its end; what goes on longer is no table."""
+_WRITTEN_CHARACTERS: Final = 20_000
 
 
 class TableLog:
@@ -38,6 +41,7 @@ class TableLog:
         self._file, self._case, self._needed, self._delimiter = file, case, needed | {case}, delimiter
         self._encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
         self._line = 0
+        self._overlong = False
 
     def __iter__(self) -> Iterator[CaseRecord | BadRow]:
         """Yield the bad rows as they are met, then the cases. Raises LogFault after what could be read."""
@@ -80,7 +84,7 @@ class TableLog:
         if len(names) > ATTRIBUTES_MAX:
             raise LogFault("too_many_attributes", place, str(ATTRIBUTES_MAX))
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise LogFault("repeated_columns", place, ", ".join(repeated))
+            raise LogFault("repeated_columns", place, ", ".join(map(_escaped, repeated)))
         if lacking := sorted(self._needed.difference(names)):
             raise LogFault("missing_columns", place, ", ".join(lacking))
         return names
@@ -89,42 +93,64 @@ class TableLog:
         if not row:
             return None
         place = f"line {self._line}"
-        if len(row) != len(names):
-            return BadRow(place, f"{len(row)} columns, {len(names)} expected", self._delimiter.join(row))
         try:
             fields = msgspec.msgpack.encode(row)
-            case = row[names.index(self._case)]
-            sorter.execute("INSERT OR IGNORE INTO cases VALUES (?, ?)", (case, self._line))
         except UnicodeEncodeError:  # bytes that are not of the encoding were let through as lone surrogates
-            written = self._delimiter.join(row).encode("utf-8", "backslashreplace").decode()
-            return BadRow(place, f"not {self._encoding}", written[:_SHOWN_CHARACTERS])
+            return BadRow(place, f"not {self._encoding}", self._written(row))
+        if len(row) != len(names):
+            return BadRow(place, f"{len(row)} columns, {len(names)} expected", self._written(row))
+        case = row[names.index(self._case)]
+        sorter.execute("INSERT OR IGNORE INTO cases VALUES (?, ?)", (case, self._line))
         sorter.execute("INSERT INTO rows SELECT number, ?, ? FROM cases WHERE name = ?", (self._line, fields, case))
         return None
 
+    def _written(self, row: list[str]) -> str:
+        return _escaped(self._delimiter.join(row)[:_WRITTEN_CHARACTERS])
+
     def _rows(self) -> Iterator[list[str] | BadRow]:
-        """Yield the rows of the table; a row that is no CSV is a BadRow, and reading goes on behind it."""
+        """Yield the rows of the table; a row that is no CSV is a BadRow, and reading goes on behind it.
+
+        A quotation mark that was not closed takes the lines behind it along: the bad row names them all.
+        """
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
         while True:
+            first, self._overlong = self._line + 1, False
             try:
                 row = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
                 self._line = reader.line_num
-                yield BadRow(f"line {self._line}", str(error), "")
+                yield BadRow(self._place(first), str(error), "")
                 continue
             self._line = reader.line_num
-            yield row
+            if self._overlong:
+                yield BadRow(self._place(first), f"longer than {LINE_CHARACTERS_MAX:,} characters", "")
+            else:
+                yield row
+
+    def _place(self, first: int) -> str:
+        return f"line {first}" if first == self._line else f"lines {first} to {self._line}"
 
     def _lines(self) -> Iterator[str]:
         text = io.TextIOWrapper(
             io.BufferedReader(_Bytes(self._file)), self._encoding, errors="surrogateescape", newline=""
         )
         while line := text.readline(LINE_CHARACTERS_MAX):
-            if len(line) == LINE_CHARACTERS_MAX:
-                place = f"{self._file.path.name}, line {self._line + 1}"
-                raise LogFault("line_too_long", place, f"{LINE_CHARACTERS_MAX:,}")
+            if len(line) == LINE_CHARACTERS_MAX and not _ends(line):
+                self._pass_over(text)
+                line = "\n"
             yield line
+
+    def _pass_over(self, text: io.TextIOWrapper) -> None:
+        """Read on to the end of a line, and leave word that it was too long."""
+        self._overlong = True
+        passed = LINE_CHARACTERS_MAX
+        while (part := text.readline(LINE_CHARACTERS_MAX)) and not _ends(part):
+            passed += len(part)
+            if passed > LINE_PASSED_MAX:
+                place = f"{self._file.path.name}, line {self._line + 1}"
+                raise LogFault("line_too_long", place, f"{LINE_PASSED_MAX:,}")
 
 
 class _Bytes(io.RawIOBase):
@@ -143,6 +169,15 @@ class _Bytes(io.RawIOBase):
             taken, self._left = self._left[: len(room)], self._left[len(room) :]
             room[: len(taken)] = taken
         return len(taken)
+
+
+def _ends(line: str) -> bool:
+    return line.endswith(("\n", "\r"))
+
+
+def _escaped(text: str) -> str:
+    """Write out what is no Unicode text, so that it can be stored and shown."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _cases(sorter: sqlite3.Connection, names: list[str]) -> Iterator[CaseRecord | BadRow]:

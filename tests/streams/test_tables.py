@@ -107,10 +107,37 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path, content: str, co
     assert named in str(fault)
 
 
-def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is one endless line is given up at a limit."""
+def test_a_line_too_long_is_a_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of any length costs itself; the rows behind it keep their line numbers."""
     monkeypatch.setattr(tables, "LINE_CHARACTERS_MAX", 1_000)
-    assert fault_of(write(tmp_path / "log.csv", HEADER + "x" * 5_000)).code == "line_too_long"
+    found = read(write(tmp_path / "log.csv", HEADER + f"a,one,1\nb,{'x' * 5_000},2\na,two\nc,one,3\n"))
+    bad = [(row.place, row.detail) for row in found if isinstance(row, BadRow)]
+    assert bad == [("line 3", "longer than 1,000 characters"), ("line 4", "2 columns, 3 expected")]
+    assert cases(found) == {"a": ["one"], "c": ["one"]}
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is one endless line is given up at a limit; what stood before it is read."""
+    monkeypatch.setattr(tables, "LINE_CHARACTERS_MAX", 1_000)
+    monkeypatch.setattr(tables, "LINE_PASSED_MAX", 3_000)
+    with LogFile(write(tmp_path / "log.csv", HEADER + "a,one,1\n" + "x" * 5_000)) as file:
+        got, fault = until_fault(TableLog(file, "case", NEEDED))
+    assert (fault and fault.code, cases(got)) == ("line_too_long", {"a": ["one"]})
+
+
+def test_bytes_of_another_encoding_are_shown_wherever_they_stand(tmp_path: Path) -> None:
+    """A row both of another width and another encoding is rejected by line, a column name so written is shown."""
+    found = read(write(tmp_path / "log.csv", HEADER.encode() + b"\xff,x\na,one,1\n"))
+    assert [(row.place, row.written) for row in found if isinstance(row, BadRow)] == [("line 2", "\\udcff,x")]
+    assert cases(found) == {"a": ["one"]}
+    fault = fault_of(write(tmp_path / "log.csv", HEADER.encode().strip() + b",n\xff,n\xff\n"))
+    assert "n\\udcff" in str(fault)
+
+
+def test_lines_swallowed_by_an_open_quotation_mark_are_all_named(tmp_path: Path) -> None:
+    """Who reads the reject knows which rows are missing."""
+    found = read(write(tmp_path / "log.csv", HEADER + 'a,one,1\nb,"one,2\nc,one,3\nd,one,4\n'))
+    assert [row.place for row in found if isinstance(row, BadRow)] == ["lines 3 to 5"]
 
 
 def test_a_truncated_gz_gives_the_rows_before_it(tmp_path: Path) -> None:
