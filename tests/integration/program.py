@@ -95,7 +95,7 @@ def digest_of(raw: bytes) -> str:
 
 
 def received(ledger: Ledger) -> int:
-    """Count what was ever received, and check that all of it is in the journal, known already, or in the rejects (I1)."""
+    """Count what was ever received; all of it is in the journal, was known already, or is in the rejects (I1)."""
     states = ledger.source_states().values()
     applied, duplicate, rejected = (
         sum(getattr(state, name) for state in states) for name in ("applied", "duplicate", "rejected")

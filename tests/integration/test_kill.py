@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Iterator
