@@ -34,7 +34,7 @@ class Share(NamedTuple):
         if not self.denominator:
             return None
         tenths = (2000 * self.numerator + self.denominator) // (2 * self.denominator)
-        return f"{tenths // 10}.{tenths % 10} %"
+        return f"{tenths // 10}.{tenths % 10}%"
 
 
 class Day(NamedTuple):

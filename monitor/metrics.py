@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from monitor import figures
 from monitor.language import catalogue
 from monitor.ledger import Ledger, judging, positions
+from monitor.ledger.verified import last_verification
 from monitor.rulebook.model import Rulebook
 from monitor.rules import RULES
 from monitor.verdict import Light, Severity
@@ -152,6 +153,13 @@ def _the_rest(connection: Connection, horizon: datetime, rulebook: Rulebook) -> 
     yield _gauge("supervision_rejects", "Rejects kept, by the code of their reason.", kept, ("code",))
     backlog = figures.outbox_backlog(connection)
     yield _gauge("supervision_outbox_backlog", "Notices to be sent that were not.", {(): backlog})
+    verified = last_verification(connection)
+    sound = GaugeMetricFamily("supervision_verify_sound", "1 if the last verification found no difference, else 0.")
+    at = GaugeMetricFamily("supervision_verify_timestamp_seconds", "When the ledger was last verified.")
+    if verified is not None:
+        sound.add_metric((), verified.sound)
+        at.add_metric((), verified.at.timestamp())
+    yield from (sound, at)
 
 
 def reject_codes() -> frozenset[str]:

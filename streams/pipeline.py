@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from sqlalchemy import Connection, Engine, event
 
 from streams.ticker import Horizon
@@ -40,6 +40,7 @@ class Pipeline:
     """The meters of one runtime, in a registry of their own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the counters for little
         self.registry = registry = CollectorRegistry()
         self._batch_seconds = Histogram(
             "supervision_batch_seconds",

@@ -13,7 +13,6 @@ import msgspec
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import disable_created_metrics
 
 from monitor.api import Health, Reading
 from monitor.events import Event
@@ -94,7 +93,6 @@ class Embedded:
         return said
 
     def _application(self) -> FastAPI:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
         app = FastAPI(
             title=text("product.name", "en"),
             # Their pages load scripts from elsewhere, which a closed network does not have.

@@ -32,6 +32,7 @@ def verify(
 ) -> None:
     """Recompute chain, assessments, findings and statistics, and name the first difference (exit code 1)."""
     from monitor.ledger.seal import from_document, public_key_of, verify_seal
+    from monitor.ledger.verified import note_verification
     from monitor.ledger.verify import verify as verify_ledger
 
     with opened(ledger) as book:
@@ -43,6 +44,7 @@ def verify(
             except LedgerError as error:
                 broken = str(error)
         result = verify_ledger(book)
+        note_verification(book, result.difference is None)
     spoken = language(lang)
     if as_json:
         print_document({**to_builtins(result), **({} if seal is None else {"seal": broken or "holds"})})
