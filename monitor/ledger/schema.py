@@ -101,7 +101,8 @@ cases = Table(
     Index("cases_department", "department", "closed"),
     Index("cases_finished", "finished_at"),
 )
-Index("cases_marked", cases.c.stream, sqlite_where=text("marked"), postgresql_where=text("marked"))
+# SQLite uses a partial index only where the query says literally the same; it has no booleans, so `marked = 1`.
+Index("cases_marked", cases.c.stream, sqlite_where=text("marked = 1"), postgresql_where=text("marked"))
 
 findings = Table(
     "findings",
