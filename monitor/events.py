@@ -313,4 +313,4 @@ def _explain(message: str) -> EventError:
 
 
 def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+    return f"{path}.{name}" if path else name or '""'

@@ -142,6 +142,7 @@ def test_a_heartbeat_needs_a_source_and_no_case() -> None:
             id="complete-9999",
         ),
         pytest.param(written(colour="red"), "unknown_field", "colour", id="unknown-field"),
+        pytest.param(written(**{"": 1}), "unknown_field", '""', id="nameless-field"),
         pytest.param(written(data={"name": "Li"}), "unknown_field", "data.name", id="unknown-data"),
         pytest.param(
             written(data={"due": {"promised": "2009-03-09T17:30:00Z", "x": 1}}),
