@@ -4,6 +4,7 @@ Each element keeps its own bytes, so that a fault in one is the fault of that on
 event must contain (`monitor.events`), and how a body is read and limited (`streams.ingest`).
 """
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -13,13 +14,16 @@ EVENTS_PER_REQUEST_MAX: Final = 10_000
 
 Shape = Literal["single", "array", "lines"]
 
-NDJSON: Final = frozenset(
-    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"}
-)
-JSON: Final = frozenset(
-    {"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"}
-)
+NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
+JSON: Final = frozenset({"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"})
 
+TOKENS_MAX: Final = 2_000_000
+"""Of a broken array so many brackets, commas and strings are looked at: thrice what the largest request needs."""
+
+# A string without its end matches too, up to the end of the body, so that it is looked for only once.
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]+|\\.)*+"?|[\[\]{},]', re.DOTALL)
+_QUOTE: Final = ord('"')
+_COMMA: Final = ord(",")
 _BOM: Final = b"\xef\xbb\xbf"
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 _raw_value = msgspec.json.Decoder(msgspec.Raw)
@@ -44,8 +48,8 @@ def split(body: bytes, content_type: str = "") -> Body:
     """Split a body by its media type, and by its look where the type says nothing.
 
     Plain `curl --data` declares a form, so its lines are recognised by their first one.
-    Raises BodyError when there is nothing in it, an array is not well-formed, or there are more than
-    EVENTS_PER_REQUEST_MAX events.
+    Raises BodyError when there is nothing in it, an array is cut off or its commas and brackets do not fit, or there
+    are more than EVENTS_PER_REQUEST_MAX events.
     """
     media = content_type.partition(";")[0].strip().lower()
     body = body.removeprefix(_BOM).strip()
@@ -68,9 +72,42 @@ def _elements(body: bytes) -> list[bytes]:
     try:
         return [bytes(element) for element in _raw_list.decode(body)]
     except RecursionError:
-        raise BodyError("too_deep", f"{len(body)} bytes") from None
+        fault = BodyError("too_deep", f"{len(body)} bytes")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BodyError("malformed", str(error)) from None
+        fault = BodyError("malformed", str(error))
+    apart = _apart(body)
+    if apart is None:
+        raise fault
+    return apart
+
+
+def _apart(body: bytes) -> list[bytes] | None:
+    """Cut an array that is no JSON at its outer commas, so that one wrong element costs itself alone.
+
+    None: it is cut off, has something behind its end, or nothing between two commas; then what was meant is unknown.
+    """
+    elements: list[bytes] = []
+    depth, start = 0, 1
+    for number, token in enumerate(_TOKEN.finditer(body)):
+        mark = body[token.start()]
+        if mark in b"[{":
+            depth += 1
+        elif mark in b"]}":
+            depth -= 1
+        elif mark == _QUOTE and not _is_closed(token[0]):
+            return None
+        ended = depth == 0
+        if ended or (mark == _COMMA and depth == 1):
+            elements.append(body[start : token.start()].strip())
+            start = token.end()
+        if ended or len(elements) > EVENTS_PER_REQUEST_MAX or number > TOKENS_MAX:
+            break
+    whole = depth == 0 and start == len(body) and body.endswith(b"]") and all(elements)
+    return elements if whole or len(elements) > EVENTS_PER_REQUEST_MAX else None
+
+
+def _is_closed(string: bytes) -> bool:
+    return len(string) > 1 and string.endswith(b'"')
 
 
 def _looks_like_lines(body: bytes) -> bool:

@@ -1,5 +1,7 @@
 """How request bodies fall into events."""
 
+import time
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -23,11 +25,7 @@ def test_array_elements_keep_their_own_bytes() -> None:
     assert (body.shape, body.events) == ("array", (b'{"id": 1.50}', b"null", b'"x"'))
 
 
-@given(
-    st.lists(
-        st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=3), max_size=9
-    )
-)
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=3), max_size=9))
 def test_lines_and_array_give_the_same_events(values: list[dict[str, int | str]]) -> None:
     """NDJSON and an array of the same events are the same events."""
     lines = [msgspec.json.encode(value) for value in values]
@@ -69,6 +67,56 @@ def test_unusable_body_is_refused_with_its_reason(body: bytes, code: str) -> Non
         split(body, JSON)
     assert refused.value.code == code
     assert refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b'{"a": NaN}',
+        b'{"a": "\\ud800"}',
+        b'{"a": "\t,]"}',
+        b'{"a" "b\\\\"}',
+        b'{"a": ' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+        b"nonsense",
+        b"\xff",
+    ],
+)
+def test_wrong_element_of_an_array_is_one_event_of_its_own(wrong: bytes) -> None:
+    """One element that is no JSON takes no other element with it, and keeps its own bytes."""
+    first, last = b'{"a": "]}, \\"["}', b'{"b": [1, {}]}'
+    body = split(b"[ " + first + b" ,\n" + wrong + b"," + last + b"\n]", JSON)
+    assert (body.shape, body.events) == ("array", (first, wrong, last))
+
+
+@pytest.mark.parametrize(
+    "broken", [b'[{"a":NaN},]', b'[NaN,"b]', b"[NaN]]", b"[NaN", b"[NaN,[]", b'[{"a":NaN}}', b'[",']
+)
+def test_array_whose_commas_or_brackets_do_not_fit_is_not_guessed_at(broken: bytes) -> None:
+    """Where one cannot tell what was meant, nothing is taken."""
+    with pytest.raises(BodyError):
+        split(broken, JSON)
+
+
+@given(
+    st.binary(max_size=60).map(lambda noise: b"[" + noise + b"]") | st.text('[]{},"\\a', max_size=40).map(str.encode)
+)
+def test_no_array_is_lost_in_splitting(body: bytes) -> None:
+    """Whatever stands between the brackets is in the events, or the body is refused."""
+    try:
+        events = split(body, JSON).events
+    except BodyError:
+        return
+    plain = bytes.maketrans(b"", b""), b" \t\r\n\v\f[],"
+    assert b"".join(events).translate(*plain) == body.translate(*plain)
+
+
+@pytest.mark.parametrize("piece", [b"[", b'\\"', b"{}", b'"', b'["', b"[],"])
+def test_broken_array_of_the_largest_size_is_refused_soon(piece: bytes) -> None:
+    """Eight megabytes of anything are given up in a second or two, not in minutes."""
+    began = time.process_time()
+    with pytest.raises(BodyError):
+        split(b"[" + piece * (8 * 1024 * 1024 // len(piece)), JSON)
+    assert time.process_time() - began < 5
 
 
 def test_broken_array_names_the_position() -> None:
