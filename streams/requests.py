@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
 
 from monitor.language import Lang, text
 
@@ -102,4 +103,6 @@ class BodyReader:
                         return refusal(503, "busy", lang, retry_seconds=5)
         except TimeoutError:
             return refusal(408, "slow", lang, seconds=BODY_SECONDS)
+        except ClientDisconnect:
+            return refusal(400, "cut_off", lang)  # read by nobody, but counted
         return refusal(413, "too_large", lang, limit=BODY_BYTES_MAX) if size > BODY_BYTES_MAX else None
