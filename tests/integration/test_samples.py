@@ -1,0 +1,55 @@
+"""What the README tells a newcomer to do: send the samples with curl, and see them taken."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.rulebook.load import load
+from tests.conftest import ROOT
+from tests.streams.running import Running, make_key, running
+
+SAMPLES = ROOT / "samples"
+
+
+@pytest.fixture(scope="module")
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running monitor with the rulebook of Yulin."""
+    with running(tmp_path_factory.mktemp("samples"), load(ROOT / "monitor" / "rulebooks" / "yulin")) as found:
+        yield found
+
+
+def send(monitor: Running, *files: Path, key: str | None = None) -> tuple[int, dict[str, Any]]:
+    """Run samples/send.sh; return its exit status and what the monitor answered."""
+    if shutil.which("curl") is None:
+        pytest.skip("no curl: run 'make tools' as root, or install it by other means")
+    environment = {"PATH": "/usr/bin:/bin", "MONITOR_URL": monitor.url, "MONITOR_KEY": key or monitor.key}
+    command = [str(SAMPLES / "send.sh"), *map(str, files)]
+    sent = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    return sent.returncode, json.loads(sent.stdout)
+
+
+@pytest.mark.parametrize("name", ["one_case.json", "one_day.ndjson"])
+def test_sample_is_taken_whole(monitor: Running, name: str) -> None:
+    """Every event of a sample is applied, in whatever shape the file is."""
+    status, told = send(monitor, SAMPLES / name)
+    assert (status, told["rejected"], told["duplicate"]) == (0, 0, 0)
+    text = (SAMPLES / name).read_text(encoding="utf-8")
+    assert told["applied"] == len(json.loads(text) if name.endswith(".json") else text.splitlines())
+
+
+def test_event_made_by_hand_is_taken(monitor: Running) -> None:
+    """Without a file the script sends one application of now."""
+    status, told = send(monitor)
+    assert (status, told["applied"]) == (0, 1)
+
+
+def test_script_fails_where_the_monitor_refuses(monitor: Running) -> None:
+    """With a key of another source the script ends with an error and prints why."""
+    status, told = send(monitor, key=make_key(monitor.ledger, "gaj"))
+    assert status != 0
+    assert told["events"][0]["error"]["code"] == "foreign_source"
