@@ -208,7 +208,7 @@ class EngineThread:
 
     def _commit(self, taken: list[_Submission]) -> None:
         batch = [delivery for submission in taken for delivery in submission.deliveries]
-        horizon = self.horizon.read()
+        horizon = self._read_up_to()
         try:
             with self.pipeline.batch(len(batch)):
                 outcomes = self._persist(lambda: self._engine.process(batch, horizon))
@@ -229,7 +229,7 @@ class EngineThread:
 
     def _tick(self) -> bool:
         """Re-assess a chunk of what has become due; tell whether there may be more."""
-        horizon = self.horizon.read()
+        horizon = self._read_up_to()
         self.pipeline.horizon(self.horizon)
         if self.horizon.stopped or self._stopping or not self.ticking:
             return False
@@ -241,6 +241,16 @@ class EngineThread:
         if assessed:
             self._measure_lag({})
         return assessed > 0
+
+    def _read_up_to(self) -> datetime:
+        """Return the horizon: now, but not past the arrival of what still waits in the queue.
+
+        What has arrived and was not read yet may be the very event whose absence would be held against someone.
+        """
+        now = self.horizon.read()
+        with self._wake:
+            waiting = next((each.deliveries[0].received_at for each in self._queue if each.deliveries), None)
+        return now if waiting is None else min(now, waiting)
 
     def _measure_lag(self, received: Mapping[str, datetime]) -> None:
         try:

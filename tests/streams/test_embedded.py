@@ -23,6 +23,7 @@ class ScriptedEngine:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.horizons: list[datetime] = []
         self.ticks: list[datetime] = []
         self.failures: list[BaseException] = []
         self.gate = threading.Event()
@@ -36,6 +37,7 @@ class ScriptedEngine:
         if self.failures:
             raise self.failures.pop()
         self.batches.append(len(batch))
+        self.horizons.append(horizon)
         return [Outcome("applied", delivery.raw.decode()) for delivery in batch]
 
     def tick(self, horizon: datetime, limit: int = 500) -> int:
@@ -213,3 +215,16 @@ def test_hung_engine_is_noticed(engine: ScriptedEngine, thread: EngineThread) ->
     hold(engine, thread)
     time.sleep(0.3)
     assert thread.stalled_seconds >= 0.3
+
+
+def test_time_does_not_pass_what_has_arrived_and_waits(engine: ScriptedEngine, thread: EngineThread) -> None:
+    """A batch is judged no further than the arrival of what is still in the queue: its absence proves nothing."""
+    hold(engine, thread)
+    arrived = thread.horizon.received() - timedelta(hours=1)
+    full = thread.submit(one() * embedded.BATCH_EVENTS_MAX)
+    rest = thread.submit([Delivery(b"waiting", arrived)])
+    engine.gate.set()
+    wait([full, rest], PATIENCE)
+    assert engine.batches[-2:] == [embedded.BATCH_EVENTS_MAX, 1]
+    assert engine.horizons[-2] == arrived < engine.horizons[-1]
+    assert all(tick == arrived or tick > arrived + timedelta(minutes=59) for tick in engine.ticks)
