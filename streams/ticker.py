@@ -38,9 +38,7 @@ class Horizon:
     with.
     """
 
-    def __init__(
-        self, since: datetime | None = None, wall: Wall = utc_now, steady: Steady = steady_now
-    ) -> None:
+    def __init__(self, since: datetime | None = None, wall: Wall = utc_now, steady: Steady = steady_now) -> None:
         self._wall, self._steady = wall, steady
         self._anchor, self._anchor_steady = wall(), steady()
         self._now = self._anchor if since is None else max(since, self._anchor)
