@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 
 # For the browser tests: a browser, and a font to see Chinese with.
 # Only `make tools` installs Debian packages, and only for root.
-DEBIAN_PACKAGES := chromium curl fonts-noto-cjk
+DEBIAN_PACKAGES := chromium curl docker-compose fonts-noto-cjk
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -30,10 +30,15 @@ class Share(NamedTuple):
 
     @property
     def percent(self) -> str | None:
-        """The quotient in per cent, rounded half up to one decimal; None where there is none."""
+        """The quotient in per cent, rounded half up to one decimal; None where there is none.
+
+        Rounding never says all or nothing: 100.0% means every one, 0.0% none.
+        """
         if not self.denominator:
             return None
         tenths = (2000 * self.numerator + self.denominator) // (2 * self.denominator)
+        if 0 < self.numerator < self.denominator:
+            tenths = min(max(tenths, 1), 999)
         return f"{tenths // 10}.{tenths % 10}%"
 
 
