@@ -14,7 +14,9 @@ EVENTS_PER_REQUEST_MAX: Final = 10_000
 
 Shape = Literal["single", "array", "lines"]
 
-NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
+NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+JSON_SEQUENCE: Final = "application/json-seq"
+"""Each event begins with a record separator (RFC 7464)."""
 JSON: Final = frozenset({"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"})
 
 TOKENS_MAX: Final = 2_000_000
@@ -55,6 +57,8 @@ def split(body: bytes, content_type: str = "") -> Body:
     body = body.removeprefix(_BOM).strip()
     if not body:
         raise BodyError("empty", "0 bytes")
+    if media == JSON_SEQUENCE:
+        return _limited("lines", [text for text in map(bytes.strip, body.split(b"\x1e")) if text])
     if media in NDJSON or (media not in JSON and _looks_like_lines(body)):
         return _limited("lines", [line for line in map(bytes.strip, body.split(b"\n")) if line])
     if body[:1] == b"[":

@@ -38,6 +38,12 @@ def test_bad_line_is_one_event_of_its_own() -> None:
     assert split(b'{"a":1}\n{"b":\n{"c":3}', NDJSON).events == (b'{"a":1}', b'{"b":', b'{"c":3}')
 
 
+def test_json_text_sequence_is_cut_at_its_separators() -> None:
+    """Each text of a sequence is one event, whatever lines it is written on; a broken one costs itself."""
+    sequence = b'\x1e{"a":\n1}\n\x1e{"b":\n\x1e{"c":3}\n'
+    assert split(sequence, "application/json-seq").events == (b'{"a":\n1}', b'{"b":', b'{"c":3}')
+
+
 @pytest.mark.parametrize("media", ["", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"])
 def test_lines_are_recognised_without_their_type(media: str) -> None:
     """A file of lines sent by plain curl is taken as lines, an indented object is not."""
