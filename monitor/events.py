@@ -272,11 +272,11 @@ def _data_in_utc(data: EventData) -> EventData:
 class _Envelope(msgspec.Struct):
     """The CloudEvents 1.0 attributes we read; extension attributes are allowed and ignored, as the standard asks."""
 
-    specversion: Literal["1.0"]
     id: str
     source: str
     type: str
     time: str
+    specversion: Literal["1.0"] | msgspec.UnsetType = msgspec.UNSET
     subject: str | None = None
     data: dict[str, msgspec.Raw] = {}
 
@@ -291,6 +291,8 @@ def _unwrap(raw: bytes) -> bytes:
         raise EventError("malformed", "event", str(error)) from None
     except RecursionError:
         raise EventError("too_deep", "event") from None
+    if envelope.specversion is msgspec.UNSET:
+        return raw  # no envelope: the word stands somewhere else in it
     plain: dict[str, Any] = dict(envelope.data)
     plain.update(id=envelope.id, source=envelope.source, time=envelope.time)
     plain["type"] = envelope.type.rsplit(".", 1)[-1]

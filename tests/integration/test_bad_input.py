@@ -246,6 +246,13 @@ def test_a_broken_connection_harms_nobody(monitor: Monitor, sent: bytes) -> None
     assert "Traceback" not in monitor.errors.read_text(encoding="utf-8")
 
 
+def test_the_word_of_an_envelope_as_a_value_is_no_envelope(monitor: Monitor) -> None:
+    """What makes an envelope is the attribute `specversion`, not the word somewhere in an event."""
+    raw, (case, _, _) = monitor.good()
+    assert monitor.post(raw[:-1] + b', "applicant": "specversion"}').json()["applied"] == 1
+    assert monitor.ledger.entries(case)[0].event.applicant == "specversion"
+
+
 def test_a_good_envelope_is_applied(monitor: Monitor) -> None:
     """The envelopes rejected above lack what they are said to lack, and nothing else."""
     assert monitor.post(cloud()).json()["applied"] == 1
