@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from monitor.case import CaseFile, open_file
-from monitor.clocks import Clocks, clocks_of, next_change
+from monitor.clocks import Clocks, clocks_of, key, next_change
 from monitor.events import EventType
 from monitor.measures import measures_of
 from monitor.rulebook.model import RulebookHistory
@@ -115,27 +115,45 @@ def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_a
 def _contested(case: CaseFile, findings: list[Finding]) -> tuple[list[Finding], list[datetime]]:
     """Find what was rightly found before an event came that came too late to erase it quietly.
 
-    For each event later than its source's lateness allows, the case is judged as it stood just before. A breach
-    of conduct seen then and disproved now is contested: an inspector decides, with all three times before him.
-    Returns the contested findings, and the instants at which more of that past may be judged.
+    For each event later than its source's lateness allows, the case is judged as it stood just before and just
+    after. A breach of conduct seen before, and no more after nor now, is contested: an inspector decides, with all
+    three times before him. Returns the contested findings, and the instants at which more of that past may be judged.
     """
     standing = {finding.id for finding in findings}
     contested: dict[str, Finding] = {}
     wakes: list[datetime] = []
     for received_at, arrivals in groupby(case.late, key=lambda entry: entry.received_at):
-        late = list(arrivals)
-        then = case.as_known_before(late[0])
-        clocks = clocks_of(then)
-        found, again = evaluate(then, clocks)
-        for finding in found:
-            if finding.kind == "conduct" and finding.id not in standing and finding.id not in contested:
-                excuse = next((entry for entry in late if _is_late_for(entry, finding)), None)
-                if excuse is not None:
+        late = tuple(arrivals)
+        before = case.as_known_before(late[0])
+        _, found, changes = _seen(before)
+        doubtful = [finding for finding in found if finding.id not in standing and finding.id not in contested]
+        if doubtful:
+            clocks, still, more = _seen(case.as_known_with(late[0], before.judged_at))
+            changes += more
+            kept = {finding.id for finding in still}
+            for finding in doubtful:
+                excuse = _excuse(finding, late, clocks)
+                if finding.id not in kept and excuse is not None:
                     contested[finding.id] = _contest(finding, excuse)
-        known_until = then.judged_until(received_at)
-        changes = (next_change(clock, then.judged_at) for clock in clocks.clocks)
-        wakes += [i for i in (*changes, *again) if i is not None and case.judged_at < i <= known_until]
+        known_until = before.judged_until(received_at)
+        wakes += [change for change in changes if case.judged_at < change <= known_until]
     return list(contested.values()), wakes
+
+
+def _seen(case: CaseFile) -> tuple[Clocks, list[Finding], list[datetime]]:
+    """Judge a state of the case: its clocks, its findings of conduct, and the instants at which they may change."""
+    clocks = clocks_of(case)
+    findings, wakes = evaluate(case, clocks)
+    changes = [change for clock in clocks.clocks if (change := next_change(clock, case.judged_at)) is not None]
+    return clocks, [finding for finding in findings if finding.kind == "conduct"], [*changes, *wakes]
+
+
+def _excuse(finding: Finding, late: tuple[JournalEntry, ...], after: Clocks) -> JournalEntry | None:
+    """Choose, of the events that came late together, the one that ends the clock of a finding, else the first."""
+    possible = [entry for entry in late if _is_late_for(entry, finding)]
+    subjects = {f"{clock.name}:{clock.subject}".rstrip(":"): clock for clock in after.clocks}
+    ends = subjects[finding.subject].end_event if finding.subject in subjects else ""
+    return next((entry for entry in possible if key(entry.event) == ends), possible[0] if possible else None)
 
 
 def _is_late_for(entry: JournalEntry, finding: Finding) -> bool:

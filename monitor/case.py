@@ -151,6 +151,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         judged_at = min(self.judged_at, then.judged_until(entry.received_at))
         return CaseFile(self.case, known, self.contradicted, self.rulebooks, judged_at)
 
+    def as_known_with(self, entry: JournalEntry, judged_at: datetime) -> "CaseFile":
+        """Rebuild the case as it stood once a late event, and all that came with it, had arrived."""
+        known = tuple(e for e in self.entries if e.received_at <= entry.received_at)
+        return CaseFile(self.case, known, self.contradicted, self.rulebooks, judged_at)
+
     def judged_until(self, horizon: datetime) -> datetime:
         """Tell how far a horizon lets the case be judged, by the lateness of the slowest of its sources."""
         return horizon - max((source.lateness for source in self._registered), default=timedelta())

@@ -15,7 +15,7 @@ from monitor.calendar import CalendarError
 from monitor.case import CaseFile
 from monitor.counting import MICROSECOND, Counting, Interval, counting_for
 from monitor.events import PROCEDURES, STEPS, Event, EventType
-from monitor.rulebook.model import Item, Limit, Limits, RulebookVersion, parse_limit
+from monitor.rulebook.model import ClockProfile, Item, Limit, Limits, RulebookVersion, parse_limit
 from monitor.verdict import Clock, ClockName, ClockPhase, Pause
 
 T = EventType
@@ -98,14 +98,13 @@ class _Armory(msgspec.Struct, frozen=True):
 
         Raises CalendarError where the rulebook has no such profile.
         """
-        current, place = self.case.current, (self.version.version, self.profile, limit)
-        known: dict[tuple[int, str, Limit], Counting] = current.__dict__.setdefault("_countings", {})
-        if place not in known:
-            profile = self.version.rulebook.profile.get(self.profile)
-            if profile is None:
-                raise CalendarError(f"the rulebook has no clock profile {self.profile!r}")
-            known[place] = counting_for(profile, current.days, limit)
-        return known[place]
+        current, profile = self.case.current, self.version.rulebook.profile.get(self.profile)
+        if profile is None:
+            raise CalendarError(f"the rulebook has no clock profile {self.profile!r}")
+        known: dict[tuple[ClockProfile, Limit], Counting] = current.__dict__.setdefault("_countings", {})
+        if (profile, limit) not in known:
+            known[profile, limit] = counting_for(profile, current.days, limit)
+        return known[profile, limit]
 
     @property
     def profile(self) -> str:

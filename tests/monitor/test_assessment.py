@@ -16,6 +16,7 @@ from tests.monitor.cases import (
     TICK,
     Line,
     at,
+    book_with,
     case,
     clock,
     end_of,
@@ -131,6 +132,22 @@ def test_a_source_that_had_said_nothing_before_held_nothing_back() -> None:
     entries = case(*OPEN, finish("2009-03-10 22:30", source="night"), ARCHIVE)
     assert found(judge(case(*OPEN), "2009-03-10 00:00")) == [("V01", "live")]
     assert found(judge(entries, LATER)) == [("V01", "contested")]
+
+
+def test_a_late_event_is_not_blamed_for_what_a_punctual_one_erases() -> None:
+    """A ticket that came late contests nothing when it is the nightly finish, on its declared way, that erases."""
+    ticket = at("2009-03-10 00:01", "ticket", received="2009-03-10 00:10")
+    nightly = finish("2009-03-10 02:00", source="night")
+    assert found(judge(case(*OPEN, ticket), "2009-03-10 00:10")) == [("V01", "live")]
+    assert found(judge(case(*OPEN, ticket, nightly, ARCHIVE), LATER)) == []
+
+
+def test_of_events_that_came_late_together_the_one_that_erases_is_named() -> None:
+    """When a source delivers two days at once, the evidence names the finish and not what came with it."""
+    together = "2009-03-11 08:00"
+    fee = at("2009-03-09 09:00", "fee", received=together)
+    assessment = judge(case(*OPEN, fee, finish(together), ARCHIVE), LATER)
+    assert finding(assessment, "V01").evidence["late"]["event"] == "hall/finish"
 
 
 def test_a_contested_finding_waits_until_its_past_may_be_judged() -> None:
@@ -345,6 +362,16 @@ def test_no_valid_event_of_any_year_breaks_the_assessment(first: list[JournalEnt
     ]
     assessment = judge([*far, *first[1::2]], "2099-12-31 00:00")
     assert "D04" not in {said.rule for said in assessment.findings}
+
+
+def test_what_was_assessed_before_leaves_no_trace() -> None:
+    """One rulebook read beside another history judges as if it stood alone: nothing is remembered between calls."""
+    profiles = tuple(msgspec.structs.replace(p, kind="calendar_day") for p in BOOK.profiles)
+    fresh = book_with(name="玉林")
+    by_days = history(msgspec.structs.replace(BOOK, profiles=profiles), fresh, since=["2009-03-05 00:00"])
+    entries = case(APPLY, ACCEPT)
+    assert clock(judge(entries, "2009-03-03 00:00", by_days), "promised").due == end_of("2009-03-07")
+    assert clock(judge(entries, "2009-03-03 00:00", history(fresh)), "promised").due == end_of("2009-03-09")
 
 
 # Modes and light
