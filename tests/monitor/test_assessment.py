@@ -68,6 +68,13 @@ def test_a_finish_later_than_its_lateness_leaves_the_breach_contested(
     assert found(judge(case(*lines, late, ARCHIVE, item="tested"), LATER)) == states
 
 
+@pytest.mark.parametrize(("after", "states"), [(timedelta(), []), (TICK, [("V01", "contested")])])
+def test_the_tolerance_of_a_source_is_met_exactly(after: timedelta, states: list[tuple[str, str]]) -> None:
+    """Five minutes after the fact a live source is not late yet, an instant more and it is."""
+    heard = when("2009-03-10 00:03") + after
+    assert found(judge(case(*OPEN, at("2009-03-09 23:58", "finish", received=heard), ARCHIVE), LATER)) == states
+
+
 def test_a_finish_that_was_late_to_arrive_before_the_breach_contests_nothing() -> None:
     """Where no breach stood when the finish arrived, nothing is contested, however late it was."""
     assert found(judge(case(*OPEN, finish("2009-03-09 23:00"), ARCHIVE), LATER)) == []
@@ -457,6 +464,12 @@ def test_the_furthest_event_says_the_stage(kinds: list[str], stage: str, closed:
     entries = case(*(at(f"2009-03-02 {9 + i:02d}:00", kind) for i, kind in enumerate(kinds)))
     assessment = judge(entries, "2009-03-02 20:00")
     assert (assessment.stage, assessment.closed) == (stage, closed)
+
+
+def test_a_deemed_case_stands_as_accepted() -> None:
+    """Accepted by silence, a case is accepted, also when a supplement notice came too late."""
+    late = at("2009-03-11 09:00", "supplement_notice")
+    assert [judge(case(*lines), "2009-03-12 00:00").stage for lines in ([APPLY], [APPLY, late])] == ["accepted"] * 2
 
 
 # Measures

@@ -484,6 +484,13 @@ def test_an_extension_never_adds_more_than_the_law_allows() -> None:
     assert due <= end_of("2009-04-14")
 
 
+def test_an_extension_is_in_time_up_to_the_due_day_a_suspension_has_moved() -> None:
+    """Granted after the plain due day and before the one a suspension moved it to, an extension is valid."""
+    held = (at("2009-03-03 10:00", "suspend", procedure="testing"), at("2009-03-05 10:00", "resume"))
+    statutory = clock(judge(case(APPLY, ACCEPT, *held, extension("2009-04-01 10:00")), "2009-03-02 12:00"), "statutory")
+    assert statutory.due == end_of("2009-04-16")
+
+
 def test_a_joint_case_is_extended_by_the_head_of_the_government() -> None:
     """Fifteen days are added to a joint case by the head of the government, not of the organ (art. 42(2))."""
     granted = extension(days=15, approver_role="government_head")
@@ -665,6 +672,13 @@ def test_the_statutory_clock_of_a_joint_case_stops_when_the_last_leg_is_decided(
     )
     statutory = clock(judge(both, "2009-03-07 00:00"), "statutory")
     assert (statutory.phase, statutory.end_event, statutory.department) == ("met", "hall/water", "land")
+
+
+def test_the_leads_own_approval_decides_no_leg() -> None:
+    """While a leg is undecided, approvals by the others do not stop the statutory clock."""
+    decided = [at(f"2009-03-04 1{i}:00", "approve", department=d) for i, d in enumerate(("fire", "land"))]
+    assessment = judge(case(APPLY, ACCEPT, TRANSFER, *decided, item="joint"), "2009-03-05 00:00")
+    assert clock(assessment, "statutory").phase == "running"
 
 
 def test_another_departments_approval_does_not_end_a_leg() -> None:

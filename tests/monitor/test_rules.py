@@ -278,9 +278,11 @@ def test_the_evidence_lists_the_working_days_each_unit_held_the_case() -> None:
 
 def test_a_breach_of_the_sources_own_due_instant_is_over_promised() -> None:
     """A due instant set by the source and missed is V01, and says so."""
-    entries = case(at("2009-03-02 09:00", "apply", due="2009-03-05 17:30"), ACCEPT, at("2009-03-05 17:31", "finish"))
+    told, held = at("2009-03-02 09:00", "apply", due="2009-03-05 17:30"), at("2009-03-03 09:00", "suspend")
+    entries = case(told, ACCEPT, held, at("2009-03-05 17:31", "finish"))
     said = finding(judge(entries, "2009-03-06 00:00"), "V01")
     assert (said.evidence["limit"], said.occurred_at) == ("due", when("2009-03-05 17:30"))
+    assert said.evidence["events"] == ["hall/apply", "hall/finish"]
 
 
 def test_the_leg_of_one_department_does_not_accuse_another() -> None:
@@ -436,7 +438,7 @@ def test_a_deemed_case_may_be_approved_before_its_late_acceptance() -> None:
 def test_unknown_codes_are_tickets_not_reproaches(lines: tuple[Line, ...], item: str, cause: str) -> None:
     """A code the rulebook does not know is a data finding that names it."""
     said = [f for f in judge(case(*lines, item=item), "2009-03-03 00:00").findings if f.rule == "D01"]
-    assert [(f.kind, f.cause, f.severity) for f in said] == [("data", cause, Severity.NOTICE)]
+    assert [(f.kind, f.cause, f.severity, f.mode) for f in said] == [("data", cause, Severity.NOTICE, "card")]
 
 
 def test_one_case_with_two_items_is_a_contradiction() -> None:
