@@ -6,7 +6,7 @@ batching of the events, and it never raises on valid ones.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final
 
 import msgspec
@@ -30,6 +30,9 @@ from monitor.verdict import (
 )
 
 T = EventType
+
+LATE_ARRIVALS_MAX: Final = 100
+"""Each moment at which late events arrived costs another look at the case; a real case has one or two."""
 
 _STAGES: Final = (
     (T.VOID, Stage.VOIDED),
@@ -122,7 +125,8 @@ def _contested(case: CaseFile, findings: list[Finding]) -> tuple[list[Finding], 
     standing = {finding.id for finding in findings}
     contested: dict[str, Finding] = {}
     wakes: list[datetime] = []
-    for received_at, arrivals in groupby(case.late, key=lambda entry: entry.received_at):
+    arrivals_by_time = groupby(case.late, key=lambda entry: entry.received_at)
+    for received_at, arrivals in islice(arrivals_by_time, LATE_ARRIVALS_MAX):
         late = tuple(arrivals)
         before = case.as_known_before(late[0])
         _, found, changes = _seen(before)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import monitor.assessment as assessment_module
+from monitor.assessment import LATE_ARRIVALS_MAX
 from monitor.events import EventType
 from monitor.verdict import MEASURES, Assessment, JournalEntry, Light, Measure
 from tests.monitor.cases import (
@@ -604,3 +606,23 @@ def test_a_suspension_told_at_its_end_erases_a_provisional_breach_without_contes
     approved = at("2009-03-09 09:00", "approve", source="at_end", outcome="refused")
     contested = judge(case(*opened, approved, late, archived, item="tested"), LATER)
     assert [said for said in found(contested) if said[0] == "V01"] == [("V01", "contested")]
+
+
+def test_a_flood_of_late_events_is_looked_at_within_a_limit() -> None:
+    """However many events come late one by one, the work is bounded, and the first of them still contests (I11)."""
+    flood = [
+        at(
+            "2009-03-03 12:00",
+            "site_check",
+            name=f"check-{i}",
+            received=when("2009-03-11 08:00") + timedelta(minutes=i),
+        )
+        for i in range(LATE_ARRIVALS_MAX * 2)
+    ]
+    entries = case(*OPEN, finish("2009-03-10 08:00"), ARCHIVE, *flood)
+    with pytest.MonkeyPatch.context() as patch:
+        looks: list[object] = []
+        counted = assessment_module.clocks_of
+        patch.setattr(assessment_module, "clocks_of", lambda file: looks.append(file) or counted(file))
+        assert ("V01", "contested") in found(judge(entries, LATER))
+    assert len(looks) <= 2 * LATE_ARRIVALS_MAX + 1
