@@ -92,7 +92,7 @@ def explain(
 
 def _finding(finding: Finding, book: Rulebook, lang: Lang) -> tuple[str, str]:
     name, state = text(f"rule.{finding.rule}.name", lang), text(f"state.{finding.state}", lang)
-    events, basis = ", ".join(finding.evidence["events"]), finding.evidence["basis"]
+    events, basis = ", ".join(finding.evidence["events"]), text(f"rule.{finding.rule}.basis", lang)
     title = f"{finding.rule} {name}（{state}）" if lang == "zh" else f"{finding.rule} {name} ({state}): "
     return title + say_finding(finding, lang, book), text("explain.evidence", lang, events=events, basis=basis)
 

@@ -30,7 +30,8 @@ def say_limit(written: str, lang: Lang, extension_days: float = 0) -> str:
     limit = parse_limit(written)
     if limit.days == 0:
         return text("limit.same_day", lang)
-    said = text(f"limit.{limit.unit}", lang, days=f"{limit.days.normalize():f}")
+    one = "_one" if limit.days == 1 else ""
+    said = text(f"limit.{limit.unit}{one}", lang, days=f"{limit.days.normalize():f}")
     if not extension_days:
         return said
     return text("limit.extended", lang, limit=said, days=f"{Decimal(str(extension_days)).normalize():f}")

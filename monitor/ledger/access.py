@@ -35,7 +35,8 @@ class Ledger:
         self.publications = Publications()
         self.vault = rejects.Vault(self.folder)
         if create:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # who may read the cases is the operator's to widen, not the umask's
         elif not path.exists():
             raise LedgerError(f"{path}: there is no ledger here; start one with 'monitor up', or name another")
         self._database = connect(make_url(url))

@@ -1,5 +1,6 @@
 """Opening a ledger, and publishing rulebooks in it."""
 
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -129,3 +130,14 @@ def test_a_killed_writer_leaves_no_lease(tmp_path: Path) -> None:
             writer.kill()
             writer.wait()
             ledger.lease().release()
+
+
+def test_a_new_ledger_is_its_owners_alone(tmp_path: Path) -> None:
+    """A new ledger and its folder can be read by nobody else, whatever the umask of the process."""
+    path = tmp_path / "data" / "ledger.sqlite"
+    with Ledger.open(f"sqlite:///{path}"):
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert {name: mode for name, mode in modes.items() if name.startswith("ledger.sqlite")} == {
+        name: 0o600 for name in modes if name.startswith("ledger.sqlite")
+    }
