@@ -80,6 +80,9 @@ def test_the_tolerance_of_a_source_is_met_exactly(after: timedelta, states: list
 def test_a_finish_that_was_late_to_arrive_before_the_breach_contests_nothing() -> None:
     """Where no breach stood when the finish arrived, nothing is contested, however late it was."""
     assert found(judge(case(*OPEN, finish("2009-03-09 23:00"), ARCHIVE), LATER)) == []
+    lines = [at(line.time, line.kind, source="night", outcome=line.data.outcome) for line in OPEN]
+    slow = at("2009-03-08 16:00", "finish", source="night", received="2009-03-10 08:00")
+    assert found(judge(case(*lines, slow, at("2009-03-09 10:00", "archive", source="night")), LATER)) == []
 
 
 def test_the_breach_is_contested_with_all_three_times() -> None:

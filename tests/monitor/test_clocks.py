@@ -438,6 +438,18 @@ def test_the_statutory_clock_stops_at_the_last_approval_up_to_the_finish() -> No
     assert (statutory.end_event, statutory.used) == ("hall/decision", 6)
 
 
+def test_an_approval_of_the_same_instant_as_the_finish_is_the_decision() -> None:
+    """A source that stamps approval and finish alike has decided with that approval."""
+    entries = case(
+        APPLY,
+        ACCEPT,
+        at("2009-03-05 10:00", "approve", name="review"),
+        at("2009-03-11 10:00", "approve", name="decision"),
+        at("2009-03-11 10:00", "finish"),
+    )
+    assert clock(judge(entries, "2009-03-12 00:00"), "statutory").end_event == "hall/decision"
+
+
 def test_the_approval_counts_for_the_law_and_the_finish_for_the_promise() -> None:
     """A decision in time meets the statutory clock though the finish comes after both due days."""
     entries = case(APPLY, ACCEPT, at("2009-03-30 17:00", "approve"), at("2009-04-10 09:00", "finish"))

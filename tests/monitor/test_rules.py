@@ -269,6 +269,15 @@ def test_the_evidence_lists_the_intervals_subtracted_and_the_events_behind_them(
     assert (evidence["used"], evidence["budget"]) == (6, 5)
 
 
+def test_the_evidence_of_a_legal_limit_names_its_extension() -> None:
+    """What extended the limit is among the events V02 rests on, and not among those of the promise."""
+    extended = at("2009-03-20 10:00", "extend", days=1, approver_role="organ_head")
+    assessment = judge(case(APPLY, ACCEPT, extended), "2009-04-01 00:00")
+    assert finding(assessment, "V02").evidence["events"] == ["hall/accept", "hall/extend"]
+    assert finding(assessment, "V02").evidence["extension_days"] == 1
+    assert finding(assessment, "V01").evidence["events"] == ["hall/accept"]
+
+
 def test_the_evidence_lists_the_working_days_each_unit_held_the_case() -> None:
     """Of eight days used, two lay with the lead and six with the department it was passed to."""
     passed = at("2009-03-04 10:00", "transfer", department="fire")
