@@ -27,9 +27,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def test_skip_fails_the_session_where_forbidden(
-    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_skip_fails_the_session_where_forbidden(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under MONITOR_NO_SKIPS=1 one skip fails the session and is listed with its reason; an xfail is not."""
     monkeypatch.setenv("MONITOR_NO_SKIPS", "1")
     result = suite.runpytest_subprocess()

@@ -322,9 +322,7 @@ def test_every_round_of_supplements_has_its_own_day() -> None:
 
 def test_a_supplement_received_on_a_closed_day_is_answered_on_the_next_working_day() -> None:
     """`0 wd` from a Saturday means Monday."""
-    entries = case(
-        APPLY, at("2009-03-03 10:00", "supplement_notice"), at("2009-03-07 09:00", "supplement_received")
-    )
+    entries = case(APPLY, at("2009-03-03 10:00", "supplement_notice"), at("2009-03-07 09:00", "supplement_received"))
     assert clock(judge(entries, "2009-03-07 10:00"), "accept", "1").due == end_of("2009-03-09")
 
 
@@ -362,9 +360,7 @@ def test_any_event_may_carry_the_due_instant(carrier: str) -> None:
     """The due instant holds whichever event carries it, before or after the others."""
     lines = [at("2009-03-02 09:00", "consult"), at("2009-03-03 09:00", "apply"), at("2009-03-04 09:00", "accept")]
     lines += [at("2009-03-05 09:00", "transfer"), at("2009-03-06 09:00", "approve"), at("2009-03-25 09:00", "finish")]
-    told = [
-        at(line.time, line.kind, due="2009-03-24 09:00") if line.kind == carrier else line for line in lines
-    ]
+    told = [at(line.time, line.kind, due="2009-03-24 09:00") if line.kind == carrier else line for line in lines]
     promised = clock(judge(case(*told), "2009-03-26 00:00"), "promised")
     assert (promised.phase, promised.due, promised.limit) == ("breached", when("2009-03-24 09:00"), "due")
 
