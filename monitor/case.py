@@ -10,7 +10,6 @@ from monitor.events import CONSOLE, Event, EventType
 from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion, Source
 from monitor.verdict import JournalEntry
 
-_NONE = (timedelta(), timedelta())
 _EVERY_TYPE = frozenset(EventType)
 
 
@@ -19,9 +18,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
+    `received` is everything as it came, from which an earlier state of the case can be rebuilt.
     """
 
     case: str
+    received: tuple[JournalEntry, ...]
     entries: tuple[JournalEntry, ...]
     contradicted: tuple[Event, ...]
     rulebooks: RulebookHistory
@@ -98,13 +99,19 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         return version.rulebook.item.get(self.item_code)
 
     @cached_property
-    def _registered(self) -> tuple[Source, ...]:
-        known = self.current.source
-        return tuple(known[code] for code in self.sources if code in known)
+    def _registered(self) -> dict[str, Source]:
+        """The sources of the case as registered now; one no longer registered could send what it last could."""
+        books = (self.rulebooks.current, *reversed(self.rulebooks.versions))
+        found = (next((s for v in books if (s := v.rulebook.source.get(code))), None) for code in self.sources)
+        return {source.code: source for source in found if source is not None}
+
+    def _source_at(self, code: str, instant: datetime) -> Source | None:
+        """Find a source as it was registered at an instant: a change of its lateness makes nothing late afterwards."""
+        return self.rulebooks.at(instant).rulebook.source.get(code) or self._registered.get(code)
 
     @cached_property
     def _sendable(self) -> frozenset[EventType]:
-        return frozenset().union(*(source.types or _EVERY_TYPE for source in self._registered))
+        return frozenset().union(*(source.types or _EVERY_TYPE for source in self._registered.values()))
 
     def can_send(self, *types: EventType) -> bool:
         """Tell whether any source of the case is able to send any of these types."""
@@ -113,23 +120,19 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def reports_suspensions_at_end(self) -> bool:
         """Tell whether a source of the case reports suspensions only once they have ended."""
-        return any(source.suspensions_at_end for source in self._registered)
-
-    @cached_property
-    def _allowances(self) -> dict[str, tuple[timedelta, timedelta]]:
-        """Lateness and tolerance of each source of the case."""
-        return {source.code: (source.lateness, source.tolerance) for source in self._registered}
+        return any(source.suspensions_at_end for source in self._registered.values())
 
     def tolerance(self, *events: Event) -> timedelta:
         """Tell how far the clocks behind these events may disagree before order means anything."""
-        return max((self._allowances.get(event.source, _NONE)[1] for event in events), default=timedelta())
+        sources = (self._registered.get(event.source) for event in events)
+        return max((source.tolerance for source in sources if source is not None), default=timedelta())
 
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.
 
         That is by more than the tolerance of their sources, and by days where one knows days only.
         """
-        sources = (self.current.source.get(event.source) for event in (a, b))
+        sources = (self._registered.get(event.source) for event in (a, b))
         if any(source is not None and source.precision == "day" for source in sources):
             return self.current.days.day(a.time) < self.current.days.day(b.time)
         return b.time - a.time > self.tolerance(a, b)
@@ -137,28 +140,32 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def late(self) -> tuple[JournalEntry, ...]:
         """The events that came later than their source's lateness and tolerance allow, by arrival."""
-        late = (
-            entry
-            for entry in self.entries
-            if entry.received_at - entry.event.time > sum(self._allowances.get(entry.event.source, _NONE), timedelta())
-        )
+        late = (entry for entry in self.entries if self._came_late(entry))
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
+
+    def _came_late(self, entry: JournalEntry) -> bool:
+        source = self._source_at(entry.event.source, entry.received_at)
+        allowed = timedelta() if source is None else source.lateness + source.tolerance
+        return entry.received_at - entry.event.time > allowed
 
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":
         """Rebuild the case as it stood just before a late event arrived, judged as far as was possible then."""
-        known = tuple(e for e in self.entries if e.received_at < entry.received_at)
-        then = CaseFile(self.case, known, self.contradicted, self.rulebooks, self.judged_at)
+        then = self._of([e for e in self.received if e.received_at < entry.received_at], self.judged_at)
         judged_at = min(self.judged_at, then.judged_until(entry.received_at))
-        return CaseFile(self.case, known, self.contradicted, self.rulebooks, judged_at)
+        return msgspec.structs.replace(then, judged_at=judged_at)
 
     def as_known_with(self, entry: JournalEntry, judged_at: datetime) -> "CaseFile":
         """Rebuild the case as it stood once a late event, and all that came with it, had arrived."""
-        known = tuple(e for e in self.entries if e.received_at <= entry.received_at)
-        return CaseFile(self.case, known, self.contradicted, self.rulebooks, judged_at)
+        return self._of([e for e in self.received if e.received_at <= entry.received_at], judged_at)
+
+    def _of(self, known: list[JournalEntry], judged_at: datetime) -> "CaseFile":
+        # Chosen anew from what had come: an event corrected or retracted since still counted then.
+        return msgspec.structs.replace(open_file(known, self.rulebooks, judged_at), case=self.case)
 
     def judged_until(self, horizon: datetime) -> datetime:
-        """Tell how far a horizon lets the case be judged, by the lateness of the slowest of its sources."""
-        return horizon - max((source.lateness for source in self._registered), default=timedelta())
+        """Tell how far a horizon lets the case be judged, by the lateness its slowest source had at it."""
+        sources = (self._source_at(code, horizon) for code in self.sources)
+        return horizon - max((source.lateness for source in sources if source is not None), default=timedelta())
 
 
 def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> CaseFile:
@@ -166,7 +173,8 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     chosen: dict[tuple[str, str], JournalEntry] = {}
     contradicted: set[tuple[str, str]] = set()
     case = ""
-    for entry in entries:
+    received = tuple(entries)
+    for entry in received:
         identity, case = entry.event.identity, entry.event.case or ""
         other = chosen.get(identity)
         if other is None:
@@ -187,7 +195,7 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     )
     ordered = tuple(sorted(counted, key=lambda entry: _order(entry.event)))
     doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
-    return CaseFile(case, ordered, doubted, rulebooks, judged_at)
+    return CaseFile(case, received, ordered, doubted, rulebooks, judged_at)
 
 
 def _order(event: Event) -> tuple[datetime, int, str, str]:

@@ -171,6 +171,49 @@ def test_a_contested_finding_waits_until_its_past_may_be_judged() -> None:
     assert found(judge(entries, early.next_change)) == [("V01", "contested")]
 
 
+@pytest.mark.parametrize("delivered", ["another id", "the same id"])
+def test_the_correction_of_a_finish_that_came_in_time_contests_nothing(delivered: str) -> None:
+    """A finish known in time and corrected long after its due day accuses nobody, whichever content counts then."""
+    corrections = [finish("2009-04-20 09:00", window=f"w{n}") for n in range(4)]
+    if delivered == "another id":
+        taken_back = at("2009-04-20 09:00", "retract", target="finish")
+        named = [finish("2009-04-20 09:00", name="corrected")]
+        cases = [case(*OPEN, finish(), ARCHIVE, taken_back, line, item="tested") for line in named]
+    else:
+        cases = [case(*OPEN, finish(), ARCHIVE, item="tested") + case(line, item="tested") for line in corrections]
+    assert [[said for said in found(judge(entries, LATER)) if said[0] != "D02"] for entries in cases] == [[]] * len(
+        cases
+    )
+
+
+def test_a_correction_that_makes_a_late_finish_punctual_is_contested() -> None:
+    """Who was found late and is corrected to have been in time has an inspector to convince."""
+    late = at("2009-03-11 09:00", "finish")
+    taken_back = at("2009-04-20 09:00", "retract", target="finish")
+    corrected = finish("2009-04-20 09:00", name="corrected")
+    entries = case(*OPEN, late, at("2009-03-11 10:00", "archive"), taken_back, corrected, item="tested")
+    assert found(judge(entries, LATER)) == [("V01", "contested")]
+
+
+@pytest.mark.parametrize(("before", "now", "states"), [(24, 0, []), (0, 24, [("V01", "contested")])])
+def test_an_event_is_late_by_what_its_source_declared_when_it_came(
+    before: float, now: float, states: list[tuple[str, str]]
+) -> None:
+    """A source that changes its lateness makes nothing late that came in time, and excuses nothing that did not."""
+    versions = (with_source("hall", lateness_hours=before), with_source("hall", lateness_hours=now))
+    entries = case(*OPEN, finish("2009-03-10 08:00"), ARCHIVE, item="tested")
+    assert found(judge(entries, LATER, history(*versions, since=["2009-06-01 00:00"]))) == states
+
+
+def test_a_source_taken_out_of_the_rulebook_takes_no_finding_with_it() -> None:
+    """What stood against a case stands on when its source is retired: the clocks are as observed as they were."""
+    retired = book_with(sources=tuple(source for source in BOOK.sources if source.code != "hall"))
+    entries = case(*OPEN, finish(time="2009-03-20 17:00"), item="tested")
+    before, after = judge(entries, LATER), judge(entries, LATER, history(BOOK, retired, since=["2009-06-01 00:00"]))
+    assert found(before) == found(after) != []
+    assert before.measures == after.measures
+
+
 # Retractions and contradictions
 
 
