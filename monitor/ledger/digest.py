@@ -136,7 +136,14 @@ def _sums(connection: Connection, moved: Statistics) -> str:
 
 
 def _outbox(connection: Connection) -> str:
-    """Digest the findings of which the outbox does not tell, act by act, what the ledger says; normally none."""
+    heap = _Heap()
+    for finding in misreported(connection):
+        heap.add(finding)
+    return heap.digest()
+
+
+def misreported(connection: Connection) -> set[str]:
+    """Find the findings of which the outbox does not tell, act by act, what the ledger says; normally none."""
     raised: dict[str, bool] = {}
     wrong: set[str] = set()
     for row in _all(connection, select(outbox.c.finding, outbox.c.act).order_by(outbox.c.seq)):
@@ -146,11 +153,7 @@ def _outbox(connection: Connection) -> str:
             raised[row.finding] = row.act == "raise"
     told = (findings.c.kind == "conduct") & (findings.c.mode != "shadow") & (findings.c.state != "withdrawn")
     standing = set(connection.execute(select(findings.c.id).where(told)).scalars())
-    wrong |= standing ^ {finding for finding, is_raised in raised.items() if is_raised}
-    heap = _Heap()
-    for finding in wrong:
-        heap.add(finding)
-    return heap.digest()
+    return wrong | standing ^ {finding for finding, is_raised in raised.items() if is_raised}
 
 
 def _all(connection: Connection, query: Any) -> Iterator[Row[*tuple[Any, ...]]]:

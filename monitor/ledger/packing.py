@@ -53,7 +53,13 @@ def unpack_entries(packed: bytes) -> list[JournalEntry]:
 def pack_rulebook(rulebook: Rulebook) -> tuple[bytes, str]:
     """Encode a rulebook; return it with its SHA-256 in hexadecimal digits."""
     packed = _json.encode(rulebook)
-    return packed, sha256(packed).hexdigest()
+    return packed, digest_of(packed)
+
+
+def digest_of(packed: bytes | str) -> str:
+    """Give the SHA-256 of a packed rulebook in hexadecimal digits."""
+    # SQLite lets anybody put a text where bytes belong.
+    return sha256(packed.encode() if isinstance(packed, str) else packed).hexdigest()
 
 
 def unpack_rulebook(packed: bytes) -> Rulebook:

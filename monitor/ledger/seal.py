@@ -17,6 +17,7 @@ from monitor.ledger.access import Ledger
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.journal import genesis
 from monitor.ledger.keyfiles import key_in
+from monitor.ledger.packing import digest_of
 from monitor.ledger.schema import journal, positions, rulebooks
 
 
@@ -29,10 +30,11 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A rulebook as it was published: version and SHA-256."""
+    """A rulebook as it was published: version, SHA-256 of its content, and from when it is in force."""
 
     version: int
     digest: str
+    in_force_from: datetime | None = None
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -128,8 +130,9 @@ def _check_head(connection: Connection, head: Head) -> None:
 
 
 def _published(connection: Connection) -> tuple[Published, ...]:
-    rows = connection.execute(select(rulebooks.c.version, rulebooks.c.digest).order_by(rulebooks.c.version))
-    return tuple(Published(row.version, row.digest) for row in rows)
+    rows = connection.execute(select(rulebooks).order_by(rulebooks.c.version))
+    # Not the stored digest: whoever changes a rulebook would leave that as it was.
+    return tuple(Published(row.version, digest_of(row.content), row.in_force_from) for row in rows)
 
 
 def _key(ledger: Ledger, key_file: Path | None) -> Ed25519PrivateKey:

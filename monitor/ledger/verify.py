@@ -13,11 +13,22 @@ from monitor.assessment import assess as assess_case
 from monitor.events import content, content_hash, from_content
 from monitor.ledger.access import CASES_AT_ONCE, Ledger
 from monitor.ledger.changes import Statistics, case_columns, finding_columns
+from monitor.ledger.digest import misreported
 from monitor.ledger.instants import to_us
 from monitor.ledger.journal import genesis, link
 from monitor.ledger.judging import source_set
-from monitor.ledger.packing import pack_assessment, unpack_assessment, unpack_entries
-from monitor.ledger.schema import cases, findings, journal, positions, rejects, sources, stats_items, stats_units
+from monitor.ledger.packing import digest_of, pack_assessment, unpack_assessment, unpack_entries
+from monitor.ledger.schema import (
+    cases,
+    findings,
+    journal,
+    positions,
+    rejects,
+    rulebooks,
+    sources,
+    stats_items,
+    stats_units,
+)
 from monitor.rulebook.model import RulebookHistory
 from monitor.verdict import MEASURES, Assessment, JournalEntry
 
@@ -48,7 +59,7 @@ def verify(ledger: Ledger, assess: Assess = assess_case) -> Verification:
     """Check a ledger in one consistent state, whatever a writer does meanwhile.
 
     The chain is computed again; each case's events are compared with the journal, each assessment is taken again
-    at its own moment and rulebook, and findings, statistics and counters are compared with what follows.
+    at its own moment and rulebook, and findings, outbox, statistics and counters are compared with what follows.
     """
     with ledger.read() as connection:
         check = _Check(ledger, connection, assess)
@@ -62,19 +73,37 @@ class _Check:
         self.events = self.cases = self.findings = self.statistics = 0
         self._journalled: dict[str, int] = defaultdict(int)
         self._applied: Counter[tuple[str, str]] = Counter()
+        self._complete_until: dict[tuple[str, str], datetime] = {}
         self._expected: dict[str, Statistics] = defaultdict(Statistics)
         self._said: Counter[str] = Counter()
         self._histories: dict[int, RulebookHistory] = {}
 
     def differences(self) -> Iterator[Difference]:
-        """Find every difference, the journal's first: what rests on it is checked against it."""
+        """Find every difference, first those of rulebooks and journal: what rests on them is checked against them."""
+        yield from self._published()
         for position in self._connection.execute(select(positions).order_by(positions.c.stream)).all():
             yield from self._journal(position)
             yield from self._counters(position)
+        yield from self._strays()
         yield from self._cases()
         yield from self._withdrawn()
+        for finding in sorted(misreported(self._connection)):
+            yield Difference("outbox", finding, "act", "raise and withdraw in turn, as the finding stands", "otherwise")
         yield from self._statistics(stats_units, ("day", "region", "department", "channel"))
         yield from self._statistics(stats_items, ("day", "item"))
+
+    def _published(self) -> Iterator[Difference]:
+        columns = (rulebooks.c.version, rulebooks.c.digest, rulebooks.c.content)
+        for number, row in enumerate(self._connection.execute(select(*columns).order_by(rulebooks.c.version)), start=1):
+            expected = {"version": number, "digest": digest_of(row.content)}
+            yield from _compare("rulebooks", str(row.version), expected, row)
+
+    def _strays(self) -> Iterator[Difference]:
+        """Find rows of the journal that no position leads to."""
+        known = select(positions.c.stream)
+        stray = select(journal.c.stream).where(journal.c.stream.not_in(known)).distinct().order_by(journal.c.stream)
+        for stream in self._connection.execute(stray).scalars():
+            yield Difference("positions", stream, "stream", "a row, there are events of it in the journal", "no row")
 
     def _journal(self, position: Row[*tuple[Any, ...]]) -> Iterator[Difference]:
         seq, chain_hash = 0, genesis(position.stream)
@@ -94,6 +123,9 @@ class _Check:
             told = {"case": event.case, "source": event.source, "id": event.id, "type": event.type.value}
             yield from _compare("journal", key, {**told, "time": event.time}, row)
             self._applied[row.stream, row.source] += 1
+            if (until := event.data.complete_until) is not None:
+                known = self._complete_until.get((row.stream, row.source), until)
+                self._complete_until[row.stream, row.source] = max(known, until)
             if row.case is not None:
                 self._journalled[row.case] += _fingerprint(row.content, row.received_at)
         yield from _compare("positions", position.stream, {"seq": seq, "chain_hash": chain_hash}, position)
@@ -102,7 +134,9 @@ class _Check:
         stream, taken = position.stream, 0
         for row in self._connection.execute(select(sources).where(sources.c.stream == stream)).all():
             key = f"{stream} {row.source or '(unknown)'}"
-            yield from _compare("sources", key, {"applied": self._applied.pop((stream, row.source), 0)}, row)
+            applied = self._applied.pop((stream, row.source), 0)
+            complete_until = self._complete_until.get((stream, row.source))
+            yield from _compare("sources", key, {"applied": applied, "complete_until": complete_until}, row)
             taken += row.applied + row.duplicate + row.rejected
         for (_, source), count in sorted(self._applied.items()):
             yield Difference("sources", f"{stream} {source}", "applied", str(count), "no row")
@@ -131,7 +165,7 @@ class _Check:
             yield Difference("cases", row.case, "events", "readable", str(error))
             return
         fingerprint = sum(_fingerprint(content(entry.event), entry.received_at) for entry in entries)
-        if fingerprint != self._journalled.pop(row.case, 0):
+        if not entries or fingerprint != self._journalled.pop(row.case, 0):
             yield self._astray(row.case, entries)
             return
         counted = {"events_count": len(entries), "source_set": source_set(entries)}
@@ -193,7 +227,7 @@ class _Check:
             if key not in held:
                 return Difference("cases", case, "events", f"journal {row.stream} {row.seq}", "not among its events")
         extra = next((event for key, event in held.items() if key not in kept), None)
-        found = "an event twice" if extra is None else f"event {extra.source} {extra.id}"
+        found = f"event {extra.source} {extra.id}" if extra else "an event twice" if entries else "none"
         return Difference("cases", case, "events", "what the journal holds", found)
 
     def _rulebooks(self, version: int) -> RulebookHistory:

@@ -52,11 +52,12 @@ def test_a_cut_journal_breaks_the_seal(engine: Engine) -> None:
         check(engine, sealed)
 
 
-def test_a_rulebook_changed_afterwards_breaks_the_seal(engine: Engine) -> None:
-    """The rulebook cases were judged by is sealed with them."""
+@pytest.mark.parametrize("change", ["content = replace(content, '国土局', '国土')", "in_force_from = 0"])
+def test_a_rulebook_changed_afterwards_breaks_the_seal(engine: Engine, change: str) -> None:
+    """The rulebook cases were judged by is sealed with them, and so is from when it was in force."""
     sealed = seal(engine.ledger)
     with engine.ledger.write() as connection:
-        connection.execute(text("UPDATE rulebooks SET digest = 'x'"))
+        connection.execute(text(f"UPDATE rulebooks SET {change}"))
     with pytest.raises(LedgerError, match="rulebook version 1"):
         check(engine, sealed)
 

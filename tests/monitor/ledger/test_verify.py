@@ -22,7 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         engine.process([*delivered(event(), event(case="c2"), event(case="c3")), Delivery(b"{")], at(0))
         engine.process(delivered(event("finish", time=at(1)), heartbeat("night", "h1", at(1))), at(1))
         engine.tick(at(4))
-        engine.process(delivered(event("finish", "c3", at(2))), at(5))
+        engine.process(delivered(event("finish", "c3", at(2)), heartbeat("hall", "h2", at(5), at(5))), at(5))
     return folder
 
 
@@ -49,7 +49,7 @@ def test_an_untouched_ledger_agrees_with_itself(engine: Engine) -> None:
     """There is no difference, and everything was looked at."""
     checked = verify(engine.ledger, assess_plainly)
     assert checked.difference is None
-    assert (checked.events, checked.cases, checked.findings) == (6, 3, 1)
+    assert (checked.events, checked.cases, checked.findings) == (7, 3, 1)
     assert checked.statistics > 0
 
 
@@ -72,10 +72,20 @@ def test_an_untouched_ledger_agrees_with_itself(engine: Engine) -> None:
         ("UPDATE journal SET backfill = 1 WHERE seq = 5", "journal", "embedded 5", "chain_hash"),
         ("UPDATE journal SET source = 'x' WHERE seq = 1", "journal", "embedded 1", "chain_hash"),
         ("DELETE FROM journal WHERE seq = 4", "journal", "embedded 5", "seq"),
-        ("DELETE FROM journal WHERE seq = 6", "positions", "embedded", "seq"),
+        ("DELETE FROM journal WHERE seq = 7", "positions", "embedded", "seq"),
         ("UPDATE positions SET next = next + 1", "positions", "embedded", "next"),
         ("UPDATE sources SET applied = applied + 1 WHERE source = 'hall'", "sources", "embedded hall", "applied"),
         ("DELETE FROM sources WHERE source = 'hall'", "sources", "embedded hall", "applied"),
+        (
+            "UPDATE sources SET complete_until = 0 WHERE source = 'hall'",
+            "sources",
+            "embedded hall",
+            "complete_until",
+        ),
+        ("UPDATE rulebooks SET digest = 'x'", "rulebooks", "1", "digest"),
+        ("UPDATE rulebooks SET content = replace(content, '国土局', '国土')", "rulebooks", "1", "digest"),
+        ("UPDATE rulebooks SET version = 2", "rulebooks", "2", "version"),
+        ("DELETE FROM positions", "positions", "embedded", "stream"),
         ("DELETE FROM rejects", "rejects", "embedded", "count"),
         ("DELETE FROM cases WHERE \"case\" = 'c2'", "cases", "c2", "case"),
         ("UPDATE cases SET department = 'x' WHERE \"case\" = 'c3'", "cases", "c3", "department"),
@@ -159,6 +169,28 @@ def test_an_event_taken_out_of_a_case_is_named_by_its_place_in_the_journal(engin
     found = difference(engine)
     assert found is not None
     assert (found.field, found.expected, found.found) == ("events", "journal embedded 4", "not among its events")
+
+
+def test_a_case_without_events_is_named(engine: Engine) -> None:
+    """Nobody can add a case to the figures that no event speaks of."""
+    change(
+        engine,
+        """
+        INSERT INTO cases SELECT 'ghost', stream, region, item, department, channel, direct_line, stage, light, closed,
+        started_at, accepted_at, finished_at, promised, promised_due, statutory, statutory_due, source_set, live,
+        judged_at, next_change, rulebook, marked, events_count, assessment, :packed FROM cases WHERE "case" = 'c2'
+        """,
+        packed=pack_entries([]),
+    )
+    assert difference(engine) == Difference("cases", "ghost", "events", "what the journal holds", "none")
+
+
+def test_a_notice_taken_out_of_the_outbox_is_named(engine: Engine) -> None:
+    """A finding that stands and is told to nobody is a difference."""
+    change(engine, "DELETE FROM outbox WHERE \"case\" = 'c2'")
+    found = difference(engine)
+    assert found is not None
+    assert (found.table, found.field) == ("outbox", "act")
 
 
 def test_packing_is_canonical(engine: Engine) -> None:
