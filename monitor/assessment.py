@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.case import CaseFile, open_file
+from monitor.case import LATE_ARRIVALS_MAX, CaseFile, open_file
 from monitor.clocks import Clocks, clocks_of, key, next_change
 from monitor.events import EventType
 from monitor.measures import measures_of
@@ -30,9 +30,6 @@ from monitor.verdict import (
 )
 
 T = EventType
-
-LATE_ARRIVALS_MAX: Final = 100
-"""Each moment at which late events arrived costs another look at the case; a real case has one or two."""
 
 _STAGES: Final = (
     (T.VOID, Stage.VOIDED),
@@ -178,7 +175,11 @@ def _contest(finding: Finding, late: JournalEntry) -> Finding:
 
 
 def _stage(case: CaseFile, clocks: Clocks) -> Stage:
-    stage = next((stage for kind, stage in _STAGES if kind in case.by_type), Stage.OTHER)
+    reached = case.by_type.keys() - ({T.REFUSE} if case.refusal is None else set())
+    stage = next((stage for kind, stage in _STAGES if kind in reached), Stage.OTHER)
+    supplement = case.all(T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_RECEIVED)
+    if stage is Stage.APPLIED and supplement and supplement[-1].type is T.SUPPLEMENT_NOTICE:
+        stage = Stage.SUPPLEMENTING
     if stage in (Stage.APPLIED, Stage.SUPPLEMENTING) and clocks.deemed:
         return Stage.ACCEPTED
     if stage is Stage.SUPPLEMENTING or stage in CLOSED_STAGES:
@@ -208,6 +209,6 @@ def _severities(clocks: Iterable[Clock], judged_at: datetime) -> Iterator[Severi
 
 def _found(findings: Iterable[Finding]) -> Iterator[Severity]:
     for finding in findings:
-        if finding.mode == "shadow":
+        if finding.mode != "card":
             continue
         yield Severity.NOTICE if finding.state == "contested" else finding.severity

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Final
 
 import msgspec
 
@@ -10,7 +11,21 @@ from monitor.events import CONSOLE, Event, EventType
 from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion, Source
 from monitor.verdict import JournalEntry
 
+LATE_ARRIVALS_MAX: Final = 100
+"""Each moment at which late events arrived costs another look at the case; a real case has one or two. A case with
+more is told as a data finding, for what arrived after them is not looked back from."""
+
 _EVERY_TYPE = frozenset(EventType)
+_EXCUSES_NOTHING = frozenset(
+    {
+        EventType.DEFERRED_RECEIVED,
+        EventType.SITE_CHECK,
+        EventType.HEARING,
+        EventType.FEE,
+        EventType.RATING,
+        EventType.TICKET,
+    }
+)
 
 
 class CaseFile(msgspec.Struct, frozen=True, dict=True):
@@ -54,6 +69,19 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Find all events of these types, in order."""
         found = [event for kind in types for event in self.by_type.get(kind, ())]
         return sorted(found, key=_order) if len(found) > 1 else found
+
+    @cached_property
+    def refusal(self) -> Event | None:
+        """The refusal that stands: the first that no acceptance followed."""
+        accept = next(reversed(self.by_type.get(EventType.ACCEPT, ())), None)
+        refusals = self.by_type.get(EventType.REFUSE, ())
+        return next((event for event in refusals if accept is None or event.order > accept.order), None)
+
+    @cached_property
+    def answer(self) -> Event | None:
+        """What the applicant got: the finish, or a refusal that stands, whichever came first."""
+        answers = [event for event in (self.first(EventType.FINISH), self.refusal) if event is not None]
+        return min(answers, key=_order, default=None)
 
     @cached_property
     def lead(self) -> Event | None:
@@ -139,8 +167,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def late(self) -> tuple[JournalEntry, ...]:
-        """The events that came later than their source's lateness and tolerance allow, by arrival."""
-        late = (entry for entry in self.entries if self._came_late(entry))
+        """The events that came later than their source's lateness and tolerance allow, by arrival.
+
+        Only those that can start, end, pause or extend a clock: the others excuse nothing.
+        """
+        late = (e for e in self.entries if e.event.type not in _EXCUSES_NOTHING and self._came_late(e))
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
 
     def _came_late(self, entry: JournalEntry) -> bool:

@@ -151,12 +151,11 @@ def _promised(armory: _Armory, accepted_at: datetime | None, accept_key: str) ->
     """Run from acceptance to finish or refuse, within the promise or up to the due instant the source has set."""
     case, item = armory.case, armory.item
     blank = Clock(name="promised", phase="unobserved", department=case.department)
-    end = case.first(T.FINISH, T.REFUSE)
-    carrier = next((event for event in reversed(case.events) if event.data.due is not None), None)
-    if carrier is not None and carrier.data.due is not None:
+    end, set_by_source = case.answer, _due_set(case)
+    if set_by_source is not None:
         if not armory.observed((T.FINISH,)):
             return blank
-        return _against(armory, blank, carrier, end, carrier.data.due.promised)
+        return _against(armory, blank, set_by_source[0], end, set_by_source[1])
     if not _is_application(case):
         return None
     if item is None:
@@ -169,6 +168,15 @@ def _promised(armory: _Armory, accepted_at: datetime | None, accept_key: str) ->
     if accepted_at is None:
         return None
     return _run(armory, blank, accepted_at, accept_key, end, limit, pausable=True)
+
+
+def _due_set(case: CaseFile) -> tuple[Event, datetime] | None:
+    """Find the due instant the source has set last, and the event that did; once it has passed it stays."""
+    found: tuple[Event, datetime] | None = None
+    for event in case.events:
+        if event.data.due is not None and (found is None or event.time <= found[1]):
+            found = (event, event.data.due.promised)
+    return found
 
 
 def _statutory(armory: _Armory, accepted_at: datetime | None, accept_key: str, decision: Event | None) -> Clock | None:
@@ -186,7 +194,7 @@ def _statutory(armory: _Armory, accepted_at: datetime | None, accept_key: str, d
         return blank
     if accepted_at is None:
         return None
-    end = decision or case.first(T.FINISH, T.REFUSE)
+    end = decision or case.answer
     plain = _run(armory, blank, accepted_at, accept_key, end, limit, pausable=True)
     days = _extension_days(case, item, armory.limits, plain.due)
     if not days:
@@ -258,7 +266,7 @@ def _leg_clocks(armory: _Armory, legs: dict[str, Event]) -> Iterator[Clock]:
             yield blank
             continue
         own = [event for event in case.all(T.APPROVE) if event.department == department]
-        end = own[-1] if own else case.first(T.FINISH, T.REFUSE)
+        end = own[-1] if own else case.answer
         yield _run(armory, blank, transfer.time, key(transfer), end, limit, pausable=True)
 
 
@@ -280,7 +288,10 @@ def _steps(armory: _Armory, decision: Event | None) -> Iterator[Clock]:
 
 
 def _issue(armory: _Armory, decision: Event | None) -> Clock | None:
-    """Run from a granted decision to issue or ready, 10 wd (art. 44; licences, and items that say so)."""
+    """Run from a granted decision to issue or ready, 10 wd (art. 44; licences, and items that say so).
+
+    Where neither decision nor finish tells its outcome, nobody can tell whether there is anything to issue.
+    """
     case, item = armory.case, armory.item
     if decision is None or item is None:
         return None
@@ -290,7 +301,7 @@ def _issue(armory: _Armory, decision: Event | None) -> Clock | None:
     if limit is None or outcomes & _NOT_GRANTED:
         return None
     blank = Clock(name="issue", phase="unobserved", department=case.department)
-    if not armory.observed((T.APPROVE,), (T.ISSUE, T.READY)):
+    if "granted" not in outcomes or not armory.observed((T.APPROVE,), (T.ISSUE, T.READY)):
         return blank
     return _run(armory, blank, decision.time, key(decision), case.first(T.ISSUE, T.READY), limit)
 

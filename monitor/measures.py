@@ -15,7 +15,6 @@ T = EventType
 _FIRSTS: Final = (
     ("consulted", (T.CONSULT,)),
     ("applied", (T.APPLY, T.RECEIVED)),
-    ("refused", (T.REFUSE,)),
     ("supplemented", (T.SUPPLEMENT_NOTICE,)),
     ("finished", (T.FINISH,)),
     ("forwarded", (T.FORWARD,)),
@@ -44,6 +43,8 @@ def _steps(case: CaseFile, clocks: Clocks) -> Iterator[tuple[datetime, str, str]
             if name == "finished":
                 refused = event.data.outcome in ("refused", "returned", "lapsed")
                 yield event.time, lead, "finished_refused" if refused else "finished_granted"
+    if case.refusal is not None:
+        yield case.refusal.time, lead, "refused"
     if clocks.accepted_at is not None:
         yield clocks.accepted_at, lead, "accepted"
         if clocks.deemed:
@@ -67,7 +68,7 @@ def _clocks(case: CaseFile, clocks: Clocks) -> Iterator[tuple[datetime, str, str
 
 def _findings(findings: Iterable[Finding]) -> Iterator[tuple[datetime, str, str]]:
     for finding in findings:
-        if finding.mode == "shadow":
+        if finding.mode != "card" or finding.state == "provisional":
             continue
         name = "findings_contested" if finding.state == "contested" else f"findings_{finding.kind}"
         yield finding.occurred_at, finding.department, name

@@ -97,7 +97,9 @@ def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
     """Turn evidence into the parameters of the rule's text; each rule's text takes the ones it needs."""
     evidence, calendar = finding.evidence, book.days
     said: dict[str, str] = {
-        name: str(evidence[name]) for name in ("source", "code", "item", "rule", "error") if name in evidence
+        name: str(evidence[name])
+        for name in ("source", "code", "item", "rule", "error", "arrivals")
+        if name in evidence
     }
     if "field" in evidence:
         said["field"] = text(f"field.{evidence['field']}", lang)

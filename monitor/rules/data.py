@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from monitor.case import LATE_ARRIVALS_MAX
 from monitor.clocks import key
 from monitor.events import Event
 from monitor.rules.rule import Subject, Violation, rule
@@ -52,6 +53,17 @@ def unarmable_clock(subject: Subject) -> Iterator[Violation]:
             cause = f"unarmable:{case.item_code}:{name}"
             evidence = {"clock": name, "item": case.item_code, "limit": clock.limit}
             yield _ticket(subject, case.lead, name, evidence, cause=cause)
+
+
+@rule("D05", version=1, kind="data", basis="及时报送")
+def late_flood(subject: Subject) -> Iterator[Violation]:
+    """Find cases with so many late arrivals that not all of them are looked back from."""
+    case = subject.case
+    arrivals = sorted({entry.received_at for entry in case.late})
+    if len(arrivals) > LATE_ARRIVALS_MAX:
+        late = next(entry.event for entry in case.late if entry.received_at == arrivals[LATE_ARRIVALS_MAX])
+        evidence = {"arrivals": len(arrivals), "limit": LATE_ARRIVALS_MAX}
+        yield _ticket(subject, late, "late_arrivals", evidence, cause=f"late_arrivals:{late.source}")
 
 
 @rule("D04", version=1, kind="data", basis="监察规则")

@@ -34,20 +34,21 @@ def skipped_step(subject: Subject) -> Iterator[Violation]:
     """Find finished cases that lack a required step up to their finish.
 
     Judged once the steps before the finish must have arrived. A case deemed accepted lacks no acceptance, a
-    returned or lapsed one no approval, and an application that was refused, never accepted, lacks nothing.
+    returned or lapsed one neither that nor an approval, and an application that was refused, never accepted, lacks
+    nothing.
     """
     case, settled = subject.case, _settled_at(subject)
     finish = case.first(T.FINISH)
     if finish is None or settled is None or case.judged_at < settled or subject.clocks.item is None:
         return
-    if case.first(T.REFUSE) is not None and case.first(T.ACCEPT) is None:
+    if case.refusal is not None and case.first(T.ACCEPT) is None:
         return
     required = subject.clocks.item.steps or _STATED_ALWAYS
     seen = {event.type for event in case.events if not case.before(finish, event)}
     if subject.clocks.deemed:
         seen.add(T.ACCEPT)
     if finish.data.outcome in ("returned", "lapsed"):
-        seen.add(T.APPROVE)
+        seen |= {T.ACCEPT, T.APPROVE}
     sendable = (step for step in required if step not in _AFTER_FINISH and case.can_send(step))
     missing = [step.value for step in sendable if step not in seen]
     if missing:

@@ -31,7 +31,11 @@ def lines(draw: st.DrawFn) -> Line:
     """Draw one event at a whole minute, in office hours and out of them."""
     minutes = draw(st.integers(0, 14)) * 1440 + draw(st.sampled_from([0, 510, 607, 720, 1020, 1050, 1320, 1439]))
     kind = draw(st.sampled_from(KINDS))
-    data = {"to": ("fire", "water")} if kind == "transfer" else {"procedure": "testing"} if kind == "suspend" else {}
+    data = {
+        "transfer": {"to": ("fire", "water")},
+        "suspend": {"procedure": "testing"},
+        "approve": {"outcome": "granted"},
+    }.get(kind, {})
     department = draw(st.sampled_from(["land", "fire", "water"]))
     return at(START + timedelta(minutes=minutes), kind, department=department, **data)
 
