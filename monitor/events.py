@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -183,6 +183,8 @@ def _shortened(said: str) -> str:
     return said if len(said) <= 200 else f"{said[:199]}…"
 
 
+Read = TypeVar("Read")
+
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder(order="deterministic")
 _AT_FIELD = re.compile(r" - at `\$\.?([^`]*)`$")
@@ -198,15 +200,7 @@ def decode(raw: bytes) -> Event:
         raise EventError("too_large", "event", f"{len(raw)} > {EVENT_BYTES_MAX} bytes")
     if b'"specversion"' in raw:
         raw = _unwrap(raw)
-    try:
-        event = _decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EventError("malformed", "event", str(error)) from None
-    except RecursionError:
-        raise EventError("too_deep", "event") from None
-    return checked(event)
+    return checked(_read(raw, _decoder))
 
 
 def checked(event: Event) -> Event:
@@ -281,16 +275,12 @@ class _Envelope(msgspec.Struct):
     data: dict[str, msgspec.Raw] = {}
 
 
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+
+
 def _unwrap(raw: bytes) -> bytes:
     """Turn a CloudEvents envelope into a plain event: subject is the case, the type's last part our type."""
-    try:
-        envelope = msgspec.json.decode(raw, type=_Envelope)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EventError("malformed", "event", str(error)) from None
-    except RecursionError:
-        raise EventError("too_deep", "event") from None
+    envelope = _read(raw, _envelope_decoder)
     if envelope.specversion is msgspec.UNSET:
         return raw  # no envelope: the word stands somewhere else in it
     plain: dict[str, Any] = dict(envelope.data)
@@ -299,6 +289,18 @@ def _unwrap(raw: bytes) -> bytes:
     if envelope.subject is not None:
         plain["case"] = envelope.subject
     return msgspec.json.encode(plain)
+
+
+def _read(raw: bytes, decoder: msgspec.json.Decoder[Read]) -> Read:
+    """Decode a document; whatever is wrong with it becomes an EventError."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EventError("malformed", "event", str(error)) from None
+    except RecursionError:
+        raise EventError("too_deep", "event") from None
 
 
 def _explain(message: str) -> EventError:
