@@ -119,7 +119,8 @@ class EngineThread:
 
         def run() -> None:
             if answer.set_running_or_notify_cancel():
-                _answer(answer, lambda: self._persist(lambda: act(self._engine, self.horizon.read())))
+                horizon = self._read_up_to()
+                _answer(answer, lambda: self._persist(lambda: act(self._engine, horizon)))
 
         with self._wake:
             self._refuse_if_closed()
@@ -174,18 +175,26 @@ class EngineThread:
     def _work_until_stopped(self) -> None:
         next_tick = time.monotonic()
         while True:
-            taken, calls = self._take(next_tick)
-            for call in calls:
-                call()
+            taken = self._take(next_tick)
             if taken:
                 self._commit(taken)
-            elif not calls and self._stopping:
+            # After the commit: what was asked for may let time pass, and these events have arrived already.
+            called = self._answer_calls()
+            if not taken and not called and self._stopping:
                 return
             if time.monotonic() >= next_tick:
                 more = self._tick()
                 next_tick = time.monotonic() + (0.0 if more else TICK_SECONDS)
 
-    def _take(self, until: float) -> tuple[list[_Submission], list[Callable[[], None]]]:
+    def _answer_calls(self) -> int:
+        with self._wake:
+            calls = list(self._calls)
+            self._calls.clear()
+        for call in calls:
+            call()
+        return len(calls)
+
+    def _take(self, until: float) -> list[_Submission]:
         """Wait for work until an instant of the monotonic clock, and take a batch of it."""
         with self._wake:
             while not (self._queue or self._calls or self._stopping):
@@ -193,9 +202,8 @@ class EngineThread:
                 if left <= 0:
                     break
                 self._wake.wait(left)
-            calls, size = list(self._calls), 0
+            size = 0
             taken: list[_Submission] = []
-            self._calls.clear()
             # A large submission is a batch of its own: answers must not come before all of it is committed.
             while self._queue and (not taken or size + len(self._queue[0].deliveries) <= BATCH_EVENTS_MAX):
                 submission = self._queue.popleft()
@@ -204,7 +212,7 @@ class EngineThread:
                     taken.append(submission)
                     size += len(submission.deliveries)
             self.pipeline.queue_events.set(self._waiting)
-        return taken, calls
+        return taken
 
     def _commit(self, taken: list[_Submission]) -> None:
         batch = [delivery for submission in taken for delivery in submission.deliveries]
@@ -249,8 +257,10 @@ class EngineThread:
         """
         now = self.horizon.read()
         with self._wake:
-            waiting = next((each.deliveries[0].received_at for each in self._queue if each.deliveries), None)
-        return now if waiting is None else min(now, waiting)
+            first = (each.deliveries[0].received_at for each in self._queue if each.deliveries)
+            # A backfill says nothing of when it arrived; one must not hide who waits behind it.
+            waiting = next((arrived for arrived in first if arrived is not None), now)
+        return min(now, waiting)
 
     def _measure_lag(self, received: Mapping[str, datetime]) -> None:
         try:

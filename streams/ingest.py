@@ -53,18 +53,17 @@ class Ingest:
 
     async def begin_import(self, request: Request) -> Response:
         """Hold back judgement of what is absent while a file of a source is imported."""
-        return await self._local(request, _BeginImport, lambda engine, asked: engine.begin_import(asked.source))
+        return await self._local(request, _BeginImport, lambda engine, asked, _: engine.begin_import(asked.source))
 
     async def end_import(self, request: Request, source: str) -> Response:
         """Release the hold: the file said everything up to an instant, or (null) nothing."""
         return await self._local(
-            request, _EndImport, lambda engine, asked: engine.end_import(source, asked.complete_until)
+            request, _EndImport, lambda engine, asked, _: engine.end_import(source, asked.complete_until)
         )
 
     async def tick(self, request: Request) -> Response:
         """Assess again a chunk of the cases that time has changed; `assessed` 0 means that none is left."""
-        horizon = self._engine.horizon
-        return await self._local(request, _Nothing, lambda engine, _: engine.tick(horizon.read(), TICK_CASES_MAX))
+        return await self._local(request, _Nothing, lambda engine, _, horizon: engine.tick(horizon, TICK_CASES_MAX))
 
     async def _answer_events(self, request: Request, lang: Lang) -> Answer:
         sender = self._doorkeeper.recognise(request.headers.get("authorization", ""))
@@ -124,7 +123,7 @@ class Ingest:
             return refusal(403, "forbidden", lang).response()
         try:
             asked = msgspec.json.decode(await request.body() or b"{}", type=shape)
-            done = self._engine.call(lambda engine, _horizon: act(engine, asked))
+            done = self._engine.call(lambda engine, horizon: act(engine, asked, horizon))
             assessed = await asyncio.wait_for(asyncio.wrap_future(done), ANSWER_SECONDS)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return refusal(400, "invalid", lang, detail=str(error)).response()

@@ -45,7 +45,14 @@ class SourceState(msgspec.Struct):
         self.live = self.live or not backfill
 
     def end_import(self, complete_until: datetime | None, horizon: datetime) -> None:
-        """Release the hold of an import that brought everything up to `complete_until`."""
+        """Release the hold of an import that brought everything up to `complete_until`, None: nothing at all.
+
+        What is there of a source that was never live and of which no import ever told its end is left of one that
+        was broken off; a file that says nothing does not complete it.
+        """
+        unfinished = not self.is_new and not self.live and self.imported_until is None
+        if complete_until is None and unfinished:
+            return
         self.hold, self.imported_at = None, horizon
         if complete_until is not None:
             self.imported_until = _later(self.imported_until, complete_until)

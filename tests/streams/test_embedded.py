@@ -228,3 +228,27 @@ def test_time_does_not_pass_what_has_arrived_and_waits(engine: ScriptedEngine, t
     assert engine.batches[-2:] == [embedded.BATCH_EVENTS_MAX, 1]
     assert engine.horizons[-2] == arrived < engine.horizons[-1]
     assert all(tick == arrived or tick > arrived + timedelta(minutes=59) for tick in engine.ticks)
+
+
+def test_a_backfill_in_the_queue_hides_nobody_behind_it(engine: ScriptedEngine, thread: EngineThread) -> None:
+    """Of an import and a live event that wait, it is the live one's arrival that time must not pass."""
+    hold(engine, thread)
+    arrived = thread.horizon.received() - timedelta(hours=1)
+    full = thread.submit(one() * embedded.BATCH_EVENTS_MAX)
+    second = thread.submit([Delivery(b"backfill", backfill=True)] * embedded.BATCH_EVENTS_MAX)
+    rest = thread.submit([Delivery(b"waiting", arrived)])
+    engine.gate.set()
+    wait([full, second, rest], PATIENCE)
+    assert engine.horizons[-3:-1] == [arrived, arrived]
+
+
+def test_a_call_lets_no_time_pass_beyond_what_waits(engine: ScriptedEngine, thread: EngineThread) -> None:
+    """The horizon a call is given is not past the arrival of what is still in the queue."""
+    hold(engine, thread)
+    arrived = thread.horizon.received() - timedelta(hours=1)
+    thread.submit(one() * embedded.BATCH_EVENTS_MAX)
+    asked = thread.call(lambda working, horizon: horizon)
+    rest = thread.submit([Delivery(b"waiting", arrived)])
+    engine.gate.set()
+    assert asked.result(PATIENCE) == arrived
+    assert rest.result(PATIENCE)[0].status == "applied"

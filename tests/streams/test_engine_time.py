@@ -140,6 +140,17 @@ def test_a_killed_import_keeps_its_hold_until_one_ends(tmp_path: Path) -> None:
         assert engine.tick(at(20)) == 1
 
 
+def test_a_file_that_says_nothing_does_not_complete_one_that_was_broken_off(engine: Engine) -> None:
+    """An empty file of the same source leaves the hold of the import that was killed: its cases are half told."""
+    engine.begin_import("files")
+    engine.process(delivered(event(source="files"), backfill=True), at(20))
+    engine.begin_import("files")
+    engine.end_import("files", None)
+    assert engine.tick(at(20)) == 0
+    imported(engine, until=at(10))
+    assert engine.tick(at(20)) == 1
+
+
 @pytest.mark.parametrize("live_first", [True, False])
 def test_a_live_event_ends_what_an_import_said_of_completeness(engine: Engine, live_first: bool) -> None:
     """Once a source delivers live it is judged by its lateness, whichever came first."""
