@@ -156,7 +156,7 @@ class Bench:
     def _note(self, event: Event, received_at: datetime, backfill: bool) -> None:
         for states in (self._states, self._held):
             state = states.setdefault(event.source, SourceState())
-            state.note(event.time, received_at, event.data.complete_until, backfill)
+            state.note(event, received_at, backfill)
 
 
 def log_deliveries(path: Path, mapping: Mapping) -> Iterator[tuple[str | None, list[tuple[str, Delivery]]]]:

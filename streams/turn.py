@@ -119,7 +119,7 @@ class Turn:
         standing = standings[event.case] if event.case is not None else None
         if not known and standing is not None and len(standing.entries) >= EVENTS_PER_CASE_MAX:
             return self._reject(delivery, EventError("case_full", "case", str(EVENTS_PER_CASE_MAX)), event)
-        state.note(event.time, admitted.received_at, event.data.complete_until, admitted.backfill)
+        state.note(event, admitted.received_at, admitted.backfill)
         if known:
             state.duplicate += 1
             return Outcome("duplicate", event.id, event.case)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from monitor.events import CONSOLE, TIME_MIN
+from monitor.events import CONSOLE, TIME_MIN, Event, EventType
 from monitor.ledger.schema import cases, sources
 from monitor.ledger.upsert import upsert
 from monitor.rulebook.model import Rulebook, Source
@@ -36,11 +36,11 @@ class SourceState(msgspec.Struct):
         """Tell whether nothing of it was ever taken."""
         return self.applied == 0
 
-    def note(self, time: datetime, received_at: datetime, complete_until: datetime | None, backfill: bool) -> None:
+    def note(self, event: Event, received_at: datetime, backfill: bool) -> None:
         """Take notice of a delivery, new or duplicate; in any order this ends in the same state."""
-        self.last_event_time = _later(self.last_event_time, time)
+        self.last_event_time = _later(self.last_event_time, event.time)
         self.last_received_at = _later(self.last_received_at, received_at)
-        if complete_until is not None:
+        if (complete_until := completed_by(event)) is not None:
             self.complete_until = _later(self.complete_until, complete_until)
         self.live = self.live or not backfill
 
@@ -71,6 +71,11 @@ class SourceState(msgspec.Struct):
         if self.hold is not None:
             bounds.append(self.hold)
         return max(TIME_MIN, min(bounds))
+
+
+def completed_by(event: Event) -> datetime | None:
+    """Tell up to when an event says its source has sent everything: only a heartbeat speaks for its source."""
+    return event.data.complete_until if event.type is EventType.HEARTBEAT else None
 
 
 def source_set(entries: Iterable[JournalEntry]) -> str:

@@ -16,7 +16,7 @@ from monitor.ledger.changes import Statistics, case_columns, finding_columns
 from monitor.ledger.digest import misreported
 from monitor.ledger.instants import to_us
 from monitor.ledger.journal import genesis, link
-from monitor.ledger.judging import source_set
+from monitor.ledger.judging import completed_by, source_set
 from monitor.ledger.packing import digest_of, pack_assessment, unpack_assessment, unpack_entries
 from monitor.ledger.schema import (
     cases,
@@ -123,7 +123,7 @@ class _Check:
             told = {"case": event.case, "source": event.source, "id": event.id, "type": event.type.value}
             yield from _compare("journal", key, {**told, "time": event.time}, row)
             self._applied[row.stream, row.source] += 1
-            if (until := event.data.complete_until) is not None:
+            if (until := completed_by(event)) is not None:
                 known = self._complete_until.get((row.stream, row.source), until)
                 self._complete_until[row.stream, row.source] = max(known, until)
             if row.case is not None:

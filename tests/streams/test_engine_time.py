@@ -8,11 +8,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from monitor.events import TIME_MIN
+from monitor.events import TIME_MIN, EventData
 from monitor.ledger.schema import cases, outbox
+from monitor.ledger.verify import verify
 from monitor.verdict import Assessment
 from streams.engine import Engine
-from tests.small_centre import RULEBOOK, at, delivered, event, heartbeat, opened_engine
+from tests.small_centre import RULEBOOK, assess_plainly, at, delivered, event, heartbeat, opened_engine
 
 
 @pytest.fixture
@@ -162,6 +163,14 @@ def test_a_live_event_ends_what_an_import_said_of_completeness(engine: Engine, l
         engine.process(live, at(20))
     engine.tick(at(20))
     assert assessed(engine).judged_at == at(20)
+
+
+def test_only_a_heartbeat_speaks_for_its_source(engine: Engine) -> None:
+    """One event of a case that carries `complete_until` does not hold all cases of its source for ever."""
+    said = EventData(complete_until=at(1))
+    engine.process(delivered(event(data=said), event(case="c2")), at(0))
+    assert engine.tick(at(9)) == 2
+    assert verify(engine.ledger, assess_plainly).difference is None
 
 
 def test_a_live_event_does_not_end_what_a_heartbeat_said(engine: Engine) -> None:
