@@ -101,13 +101,12 @@ def test_stop_during_ingest_answers_everybody_and_restart_goes_on(ledger: Ledger
     assert set(kept) <= set(journalled(ledger))
 
 
-@pytest.mark.parametrize("acknowledged", [1, 30, 90])
-def test_killed_monitor_has_everything_it_acknowledged(ledger: Ledger, acknowledged: int) -> None:
+def test_killed_monitor_has_everything_it_acknowledged(ledger: Ledger) -> None:
     """After kill -9 every acknowledged event is in the journal once; sent again, it is a duplicate."""
     key = make_key(ledger, "hall")
     process = Process(ledger)
     senders = Senders(process.url, key)
-    senders.wait_for(acknowledged)
+    senders.wait_for(60)
     process.signal(signal.SIGKILL)
     process.wait()
     senders.stop()
