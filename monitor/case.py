@@ -33,13 +33,15 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
-    `received` is everything as it came, from which an earlier state of the case can be rebuilt.
+    `retractions` are pairs of a retraction and what it took back. `received` is everything as it came, from which an
+    earlier state of the case can be rebuilt.
     """
 
     case: str
     received: tuple[JournalEntry, ...]
     entries: tuple[JournalEntry, ...]
     contradicted: tuple[Event, ...]
+    retractions: tuple[tuple[JournalEntry, JournalEntry], ...]
     rulebooks: RulebookHistory
     judged_at: datetime
 
@@ -116,11 +118,20 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def before_acceptance(self) -> RulebookVersion:
         """The version whose catalogue holds until acceptance: that at the case's first event."""
-        return self.rulebooks.at(self.events[0].time) if self.events else self.rulebooks.current
+        return self._knowing_the_item(self.events[0].time) if self.events else self.rulebooks.current
 
     def catalogue(self, accepted_at: datetime | None) -> RulebookVersion:
         """Find the version whose limits, profile and steps are frozen onto the case at acceptance."""
-        return self.before_acceptance if accepted_at is None else self.rulebooks.at(accepted_at)
+        return self.before_acceptance if accepted_at is None else self._knowing_the_item(accepted_at)
+
+    def _knowing_the_item(self, instant: datetime) -> RulebookVersion:
+        """Find the version in force at an instant; where it lacks the item, the first later one that has it.
+
+        An item forgotten in the catalogue is no reason to leave its cases unsupervised once it is there.
+        """
+        in_force = self.rulebooks.at(instant)
+        later = (version for version in self.rulebooks.versions if version.version >= in_force.version)
+        return next((version for version in later if self.item_code in version.rulebook.item), in_force)
 
     def item(self, version: RulebookVersion) -> Item | None:
         """Find the item as a version has it; None where its catalogue does not know the code."""
@@ -171,13 +182,20 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
         Only those that can start, end, pause or extend a clock: the others excuse nothing.
         """
-        late = (e for e in self.entries if e.event.type not in _EXCUSES_NOTHING and self._came_late(e))
+        told = [(entry, entry.event, entry.event.time) for entry in self.entries]
+        # Taken back later than anything may come: what an event had shown is not erased quietly either.
+        told += [(retraction, entry.event, entry.received_at) for retraction, entry in self.retractions]
+        late = (
+            entry
+            for entry, about, since in told
+            if about.type not in _EXCUSES_NOTHING and self._came_late(entry, since)
+        )
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
 
-    def _came_late(self, entry: JournalEntry) -> bool:
+    def _came_late(self, entry: JournalEntry, since: datetime) -> bool:
         source = self._source_at(entry.event.source, entry.received_at)
         allowed = timedelta() if source is None else source.lateness + source.tolerance
-        return entry.received_at - entry.event.time > allowed
+        return entry.received_at - since > allowed
 
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":
         """Rebuild the case as it stood just before a late event arrived, judged as far as was possible then."""
@@ -214,11 +232,12 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
             if other.content_hash != entry.content_hash:
                 contradicted.add(identity)
             chosen[identity] = min(other, entry, key=lambda e: (e.content_hash, e.received_at))
-    retracted = {
-        (entry.event.source, entry.event.data.target or "")
-        for entry in chosen.values()
-        if entry.event.type is EventType.RETRACT
-    }
+    retractions = tuple(
+        (entry, chosen[entry.event.source, entry.event.data.target or ""])
+        for _, entry in sorted(chosen.items())
+        if entry.event.type is EventType.RETRACT and (entry.event.source, entry.event.data.target or "") in chosen
+    )
+    retracted = {entry.event.identity for _, entry in retractions}
     counted = (
         entry
         for identity, entry in chosen.items()
@@ -226,7 +245,7 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     )
     ordered = tuple(sorted(counted, key=lambda entry: _order(entry.event)))
     doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
-    return CaseFile(case, received, ordered, doubted, rulebooks, judged_at)
+    return CaseFile(case, received, ordered, doubted, retractions, rulebooks, judged_at)
 
 
 def _order(event: Event) -> tuple[datetime, int, str, str]:

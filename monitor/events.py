@@ -175,7 +175,7 @@ class EventError(ValueError):
 
     def describe(self, lang: Lang) -> str:
         """Say field, reason and remedy in one line."""
-        return f"{self.field}: {self.reason(lang)} {self.remedy(lang)}"
+        return f"{self.field}: {self.reason(lang)}{' ' if lang == 'en' else ''}{self.remedy(lang)}"
 
 
 def _shortened(said: str) -> str:

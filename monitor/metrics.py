@@ -83,6 +83,13 @@ def _sources(states: Mapping[str, judging.SourceState], rulebook: Rulebook) -> I
     received = GaugeMetricFamily(
         "supervision_source_last_received_timestamp_seconds", "When a source last delivered.", labels=("source",)
     )
+    held = GaugeMetricFamily(
+        "supervision_source_held",
+        "1 while an import of a source is under way or was broken off, so that no absence is judged.",
+        labels=("source",),
+    )
+    for code in rulebook.source:
+        held.add_metric((code,), code in states and states[code].hold is not None)
     totals: Counter[tuple[str, str]] = Counter(
         {(code, outcome): 0 for code in (*rulebook.source, OTHER) for outcome in ("applied", "duplicate", "rejected")}
     )
@@ -97,7 +104,7 @@ def _sources(states: Mapping[str, judging.SourceState], rulebook: Rulebook) -> I
             received.add_metric((code,), state.last_received_at.timestamp())
     for labels, count in totals.items():
         events.add_metric(labels, count)
-    yield from (events, last, received)
+    yield from (events, last, received, held)
 
 
 def _cases(connection: Connection, rulebook: Rulebook) -> Iterator[Metric]:

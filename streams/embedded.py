@@ -27,6 +27,8 @@ BATCH_EVENTS_MAX: Final = 5_000
 QUEUE_EVENTS_MAX: Final = 20_000
 """Some ten seconds of work. Who comes later is better told to come again than kept waiting."""
 TICK_CASES_MAX: Final = 500
+BETWEEN_CHUNKS_SECONDS: Final = 0.02
+"""Between two chunks of a long tick another writer, publishing a rulebook or a key, gets at the database."""
 STALL_SECONDS: Final = 60.0
 BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -184,7 +186,7 @@ class EngineThread:
                 return
             if time.monotonic() >= next_tick:
                 more = self._tick()
-                next_tick = time.monotonic() + (0.0 if more else TICK_SECONDS)
+                next_tick = time.monotonic() + (BETWEEN_CHUNKS_SECONDS if more else TICK_SECONDS)
 
     def _answer_calls(self) -> int:
         with self._wake:

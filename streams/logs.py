@@ -34,7 +34,8 @@ class LogFault(Exception):
         """Say place, reason and remedy in one line."""
         params = {"detail": self.detail}
         reason = text(f"log_fault.{self.code}.reason", lang, **params)
-        return f"{self.place}: {reason} {text(f'log_fault.{self.code}.remedy', lang, **params)}"
+        remedy = text(f"log_fault.{self.code}.remedy", lang, **params)
+        return f"{self.place}: {reason}{' ' if lang == 'en' else ''}{remedy}"
 
 
 @dataclass(slots=True)

@@ -37,6 +37,10 @@ EXIT_FAILED: Final = 1
 EXIT_STALLED: Final = 70
 
 
+class CannotListen(RuntimeError):
+    """The address, which the message names, cannot be listened at; the reason stands on standard error."""
+
+
 class Embedded:
     """One monitor in one process: its engine's thread and the application that feeds and shows it.
 
@@ -128,7 +132,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # after it has logged why
+            raise CannotListen(f"{self.config.host}:{self.config.port}") from None
         if self.started:
             url = _address(self)
             self._runtime.lease.announce(url)
@@ -143,7 +150,7 @@ class _Server(uvicorn.Server):
 def serve(runtime: Embedded, host: str, port: int, listening: Callable[[str], None] = lambda url: None) -> int:
     """Serve until a signal or a failure; return the exit status of the process.
 
-    `listening` is told the address once requests are answered; port 0 takes a free one.
+    `listening` is told the address once requests are answered; port 0 takes a free one. Raises CannotListen.
     """
     # Standard output belongs to the command; what the process has to say of itself goes to standard error.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from monitor.commands.options import LangOption, LedgerOption, err, language, opened, out
-from monitor.commands.up import DEFAULT_HOST, DEFAULT_PORT, HostOption, PortOption, publish_first
+from monitor.commands.up import DEFAULT_HOST, DEFAULT_PORT, HostOption, PortOption, cannot_listen, publish_first
 from monitor.language import Lang, text
 from monitor.ledger import Ledger
 
@@ -38,7 +38,7 @@ def demo(
 ) -> None:
     """Simulate the year that ends now, then go on live; run until stopped. A restart goes on with the same city."""
     from streams.demo import Demonstration, a_year_until, city_of
-    from streams.server import Embedded, serve
+    from streams.server import CannotListen, Embedded, serve
 
     spoken = language(lang)
     with opened(ledger, create=True) as book:
@@ -64,6 +64,8 @@ def demo(
 
             try:
                 status = serve(runtime, host, port, listening)
+            except CannotListen as address:
+                cannot_listen(address, spoken)
             finally:
                 demonstration.stop()
     raise typer.Exit(status or (1 if demonstration.failure is not None else 0))

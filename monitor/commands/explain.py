@@ -82,7 +82,12 @@ def _table(lang: Lang, columns: Sequence[str], rows: Iterable[object]) -> Table:
     """Lay out rows by the fields the columns are named for."""
     table = Table(box=None, header_style="dim")
     for name in columns:
-        table.add_column(text(f"explain.{name}", lang), justify="right" if name in ("counted", "sum") else "left")
+        table.add_column(
+            text(f"explain.{name}", lang),
+            justify="right" if name in ("counted", "sum") else "left",
+            overflow="fold",  # narrow as the terminal may be, nothing said is cut off
+            no_wrap=name in ("time", "day"),
+        )
     for row in rows:
         table.add_row(*(escape(getattr(row, name)) for name in columns))
     return table

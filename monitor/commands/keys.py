@@ -52,15 +52,18 @@ def show(ledger: LedgerOption = None, as_json: JsonOption = False, lang: LangOpt
     """List the keys by id, without their secrets."""
     from monitor.keys import list_keys
 
-    with opened(ledger) as book, book.read() as connection:
-        keys = list_keys(connection)
+    with opened(ledger) as book:
+        with book.read() as connection:
+            keys = list_keys(connection)
+        days = book.rulebooks().current.rulebook.days if book.has_rulebook() else None
     if as_json:
         print_document(keys)
         return
     for key in keys:
         state = "valid" if key.revoked_at is None else "revoked"
         when = key.revoked_at or key.created_at
-        said = text(f"keys.{state}", language(lang), when=f"{when.astimezone():%Y-%m-%d %H:%M}")
+        local = when.astimezone() if days is None else days.local(when)
+        said = text(f"keys.{state}", language(lang), when=f"{local:%Y-%m-%d %H:%M}")
         out.print(f"{key.id}  {key.source}  {said}", markup=False)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
@@ -41,6 +42,9 @@ def opened(url: str | None, create: bool = False) -> Iterator[Ledger]:
             yield ledger
     except LedgerError as error:
         err.print(str(error), style="red", markup=False)
+        raise typer.Exit(EXIT_UNUSABLE) from None
+    except DBAPIError as error:
+        err.print(f"{url or Settings().ledger_url}: {error.orig}", style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
 
 

@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from monitor.commands.options import JsonOption, LangOption, LedgerOption, language, opened, out, print_document
+from monitor.commands.options import (
+    EXIT_UNUSABLE,
+    JsonOption,
+    LangOption,
+    LedgerOption,
+    err,
+    language,
+    opened,
+    out,
+    print_document,
+)
 from monitor.language import text
 
 
@@ -15,9 +25,15 @@ def reassess(
     lang: LangOption = None,
 ) -> None:
     """Mark cases to be assessed again; the next ticks of 'monitor up' do the work."""
+    spoken = language(lang)
     with opened(ledger) as book:
+        unknown = [case for case in cases or () if book.assessment(case) is None]
+        for case in unknown:
+            err.print(text("explain.not_found", spoken, case=case), style="red", markup=False)
+        if unknown:
+            raise typer.Exit(EXIT_UNUSABLE)
         marked = book.mark(cases or None)
     if as_json:
         print_document({"marked": marked})
     else:
-        out.print(text("reassess.marked", language(lang), count=marked))
+        out.print(text("reassess.marked", spoken, count=marked))

@@ -20,6 +20,7 @@ from monitor.commands.options import (
 )
 from monitor.language import Lang, text
 from monitor.rulebook.model import Rulebook, RulebookVersion
+from monitor.wording import say_instant
 
 app = typer.Typer(no_args_is_help=True, help="Publish, list and compare the versions of the rulebook.")
 
@@ -132,7 +133,7 @@ def _listed(version: RulebookVersion) -> dict[str, Any]:
 
 def _since(version: RulebookVersion, lang: Lang) -> str:
     begins = version.in_force_from
-    return text("rulebook.beginning", lang) if begins is None else begins.isoformat()
+    return text("rulebook.beginning", lang) if begins is None else say_instant(begins, version.rulebook.days)
 
 
 def _one_line(value: Any) -> str:

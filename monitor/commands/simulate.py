@@ -101,8 +101,14 @@ def _live(rulebook: Rulebook, seed: int, url: str, key_file: Path, rate: float, 
 
     counted: Counter[str] = Counter()
     told: set[str] = set()
+
+    def waiting(why: str) -> None:
+        if why not in told:
+            told.add(why)
+            err.print(text("simulate.waiting", lang, url=url, why=why), markup=False)
+
     try:
-        poster = Poster(url, read_keys(key_file))
+        poster = Poster(url, read_keys(key_file), lang=lang, waiting=waiting)
         centre = LiveCentre(rulebook, seed, datetime.now(UTC), events_per_second=rate)
         err.print(text("simulate.live", lang, url=url), markup=False)
         for posted in follow(centre, poster):
@@ -110,7 +116,7 @@ def _live(rulebook: Rulebook, seed: int, url: str, key_file: Path, rate: float, 
             for rejection in posted.rejections:
                 if rejection.reason not in told:
                     told.add(rejection.reason)
-                    err.print(f"{rejection.event.id}: {rejection.reason} {rejection.remedy}", markup=False)
+                    err.print(f"{rejection.event.id}: {rejection.reason}{' ' if lang == 'en' else ''}{rejection.remedy}", markup=False)
     except PostError as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None

@@ -169,8 +169,9 @@ def _trials(bench: "Bench", file: Path, found: "FoundMapping | None", lang: Lang
 
     try:
         if found is None:
+            received_at = utc_now()  # at one instant, as the events of one request are
             for raw in split(_read(file, lang)).events:
-                yield "", bench.try_out(Delivery(raw, utc_now()))
+                yield "", bench.try_out(Delivery(raw, received_at))
             return
         for case, placed in log_deliveries(file, found.mapping):
             tried = [(place, bench.try_out(delivery)) for place, delivery in placed]

@@ -1,12 +1,12 @@
 """`monitor up`: the embedded runtime in one process."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from monitor.commands.options import EXIT_UNUSABLE, LangOption, LedgerOption, err, language, opened, out
-from monitor.language import text
+from monitor.language import Lang, text
 from monitor.ledger import Ledger
 
 HostOption = Annotated[str, typer.Option(help="Address to listen at; by default only this machine can reach it.")]
@@ -25,15 +25,26 @@ def up(
     lang: LangOption = None,
 ) -> None:
     """Take events over HTTP, judge deadlines as they pass, and show the live page, until stopped."""
-    from streams.server import Embedded, serve
+    from streams.server import CannotListen, Embedded, serve
 
     spoken = language(lang)
     with opened(ledger, create=True) as book:
         if rulebook is not None and not book.has_rulebook():
             publish_first(book, rulebook)
         runtime = Embedded(book)
-        status = serve(runtime, host, port, lambda url: out.print(text("up.listening", spoken, url=url), markup=False))
+        try:
+            status = serve(
+                runtime, host, port, lambda url: out.print(text("up.listening", spoken, url=url), markup=False)
+            )
+        except CannotListen as address:
+            cannot_listen(address, spoken)
     raise typer.Exit(status)
+
+
+def cannot_listen(address: Exception, lang: Lang) -> NoReturn:
+    """Say that an address cannot be listened at, and end the command."""
+    err.print(text("up.cannot_listen", lang, address=address), style="red", markup=False)
+    raise typer.Exit(EXIT_UNUSABLE) from None
 
 
 def publish_first(book: Ledger, folder: Path) -> None:

@@ -35,6 +35,8 @@ def verify(
     from monitor.ledger.verified import note_verification
     from monitor.ledger.verify import verify as verify_ledger
 
+    if public_key is not None and seal is None:
+        raise typer.BadParameter("it checks a seal: name one with --seal", param_hint="'--public-key'")
     with opened(ledger) as book:
         broken = None
         if seal is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, insert, inspect, select
 from sqlalchemy.engine.url import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from monitor.ledger import judging, positions, rejects, schema
 from monitor.ledger.connect import connect
@@ -38,7 +38,9 @@ class Ledger:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)  # who may read the cases is the operator's to widen, not the umask's
         elif not path.exists():
-            raise LedgerError(f"{path}: there is no ledger here; start one with 'monitor up', or name another")
+            raise LedgerError(
+                f"{path}: there is no ledger here; start one with 'monitor rulebook publish FOLDER', or name another"
+            )
         self._database = connect(make_url(url))
         try:
             self.id = self._identify(create)
@@ -51,7 +53,7 @@ class Ledger:
         """Open the ledger at a database URL such as `sqlite:///data/ledger.sqlite`.
 
         Raises LedgerError for a URL that is none or of a database not supported, a missing ledger that is not to
-        be created, or one of another schema version.
+        be created, one of another schema version, or a file or folder that cannot be used.
         """
         try:
             parsed = make_url(url)
@@ -59,7 +61,18 @@ class Ledger:
             raise LedgerError(f"{url!r} is not a database URL; write sqlite:///PATH") from None
         if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
             raise LedgerError(f"{url!r}: this version keeps its ledger in an SQLite file; write sqlite:///PATH")
-        return cls(url, Path(str(parsed.database)).absolute(), create)
+        path = Path(str(parsed.database)).absolute()
+        try:
+            return cls(url, path, create)
+        except OSError as error:
+            raise LedgerError(
+                f"{path}: the ledger cannot be opened ({error.strerror}); check path and rights"
+            ) from error
+        except DBAPIError as error:
+            raise LedgerError(
+                f"{path}: the ledger cannot be used ({error.orig}); it must be a database this program made, and its "
+                "file and folder must be writable, even for a command that only reads"
+            ) from error
 
     def __enter__(self) -> "Ledger":
         return self

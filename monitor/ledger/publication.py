@@ -68,6 +68,11 @@ class Publications:
         if last is not None:
             earliest = max(now, last_horizon(connection) or now, last.in_force_from or now)
             begins = earliest if in_force_from is None else in_force_from
+            if begins < earliest and earliest == last.in_force_from:
+                raise LedgerError(
+                    f"a rulebook cannot come into force at {begins.isoformat()}: version {last.version} is published "
+                    f"for {earliest.isoformat()}, and versions follow each other; choose a later instant"
+                )
             if begins < earliest:
                 raise LedgerError(
                     f"a rulebook cannot come into force at {begins.isoformat()}: cases have been judged up to "

@@ -121,8 +121,8 @@ def _source(name: str, state: judging.SourceState | None, horizon: datetime, zon
         return SourceLine(name, "silent", text("live.coverage.never", lang))
     silent = horizon - state.last_received_at > SILENT_AFTER
     last = f"{state.last_event_time.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    key = "live.coverage.silent" if silent else "live.coverage.last"
-    return SourceLine(name, "silent" if silent else "heard", text(key, lang, last=last))
+    key = "held" if state.hold is not None else "silent" if silent else "last"
+    return SourceLine(name, "heard" if key == "last" else "silent", text(f"live.coverage.{key}", lang, last=last))
 
 
 def _light(light: Light, counts: Mapping[Light, int], lang: Lang) -> Tile:

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from monitor.events import Event, content
+from monitor.language import Lang
 from streams.simulator.live import LiveCentre
 
 TIMEOUT_SECONDS: Final = 90.0
@@ -45,11 +46,19 @@ class Posted(msgspec.Struct, frozen=True):
 class Poster:
     """Posts events to the monitor at `url`, those of each source with the key of that source.
 
-    `keys` are secrets by source; the key of `""` stands in for every source that has none of its own.
+    `keys` are secrets by source; the key of `""` stands in for every source that has none of its own. `waiting` is
+    told why each time the monitor did not answer and is asked again.
     """
 
-    def __init__(self, url: str, keys: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> None:
-        self._keys = keys
+    def __init__(
+        self,
+        url: str,
+        keys: Mapping[str, str],
+        transport: httpx.BaseTransport | None = None,
+        lang: Lang = "en",
+        waiting: Callable[[str], None] = lambda why: None,
+    ) -> None:
+        self._keys, self._lang, self._waiting = keys, lang, waiting
         self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport)
 
     def close(self) -> None:
@@ -84,7 +93,11 @@ class Poster:
 
     def _answer(self, events: Sequence[Event], key: str) -> Any:
         lines = b"\n".join(map(content, events))
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson"}
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/x-ndjson",
+            "Accept-Language": self._lang,
+        }
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -92,6 +105,7 @@ class Poster:
             except httpx.TransportError as error:
                 if time.monotonic() >= deadline:
                     raise PostError(f"{self._client.base_url}: {type(error).__name__} {error}") from error
+                self._waiting(str(error) or type(error).__name__)
                 time.sleep(RETRY_SECONDS)
                 continue
             if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:

@@ -721,3 +721,26 @@ def test_a_second_notice_leaves_the_case_supplementing() -> None:
     )
     assert judge(case(*lines), "2009-03-04 12:00").stage == "supplementing"
     assert judge(case(*lines[:3]), "2009-03-04 10:30").stage == "applied"
+
+
+def test_a_breach_is_not_erased_by_taking_its_events_back_and_sending_them_again() -> None:
+    """A mistake corrected within the tolerance is gone; a breach undone by a later retraction is contested."""
+    again = at("2009-03-16 09:00", "apply", name="again", received="2009-03-16 09:01")
+    accepted = at("2009-03-16 10:00", "accept", name="accepted-again")
+    late = at("2009-03-16 09:00", "retract", target="apply")
+    assert found(judge(case(APPLY, late, again, accepted), "2009-03-16 12:00")) == [
+        ("V01", "contested"),
+        ("V04", "contested"),
+    ]
+    quick = at("2009-03-02 09:04", "retract", target="apply")
+    assert found(judge(case(APPLY, quick, again, accepted), "2009-03-16 12:00")) == []
+
+
+def test_cases_of_an_item_forgotten_in_the_catalogue_are_judged_once_it_is_there() -> None:
+    """A later version that adds the item arms the clocks of the cases it was missing for; one that has it is kept."""
+    forgotten = book_with(items=tuple(item for item in BOOK.items if item.code != "permit"))
+    lines = (APPLY, ACCEPT)
+    blind = judge(case(*lines), "2009-03-31 00:00", history(forgotten))
+    assert (blind.light, clock(blind, "promised").phase) == ("grey", "unarmable")
+    mended = judge(case(*lines), "2009-03-31 00:00", history(forgotten, BOOK, since=["2009-03-20 00:00"]))
+    assert (mended.catalogue, clock(mended, "promised").due) == (2, end_of("2009-03-09"))

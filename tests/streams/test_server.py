@@ -15,7 +15,7 @@ from monitor.ledger.lease import holder
 from streams import server
 from streams.access import token_path
 from streams.engine import Engine
-from streams.server import Embedded, serve
+from streams.server import CannotListen, Embedded, serve
 from tests.small_centre import MONDAY
 from tests.streams.running import make_key, new_ledger, running
 
@@ -109,9 +109,9 @@ def test_clean_end_leaves_neither_lease_nor_token(ledger: Ledger) -> None:
 def test_taken_port_is_an_error_and_frees_the_ledger(ledger: Ledger) -> None:
     """A port in use ends the start with an error, and the ledger is free for the next try."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(SystemExit) as ended:
-            serve(Embedded(ledger), "127.0.0.1", taken.getsockname()[1])
-        assert ended.value.code != 0
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=f"127.0.0.1:{port}"):
+            serve(Embedded(ledger), "127.0.0.1", port)
     ledger.lease().release()
 
 
