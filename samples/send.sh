@@ -8,6 +8,11 @@
 # MONITOR_KEY  key of the source (monitor keys create SOURCE), by default the one in data/demo.key
 set -eu
 
+if [ $# -gt 0 ] && [ ! -r "$1" ]; then
+  echo "$1: no such file, or not readable" >&2
+  exit 2
+fi
+
 url=${MONITOR_URL:-http://127.0.0.1:8450}
 key=${MONITOR_KEY:-$(cat "${MONITOR_DATA:-data}/demo.key")}
 
@@ -25,5 +30,4 @@ EVENT
 
 # Without a declared type the monitor tells JSON from lines of JSON by their look.
 events "$@" | curl --silent --show-error --fail-with-body --header "Authorization: Bearer $key" --header 'Content-Type:' \
-  --data-binary @- "$url/api/events"
-echo
+  --write-out '\n' --data-binary @- "$url/api/events"

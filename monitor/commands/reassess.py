@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from monitor.commands.options import (
-    EXIT_UNUSABLE,
+    EXIT_DIFFERENT,
     JsonOption,
     LangOption,
     LedgerOption,
@@ -24,16 +24,16 @@ def reassess(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Mark cases to be assessed again; the next ticks of 'monitor up' do the work."""
+    """Mark cases to be assessed again; the next ticks of 'monitor up' do the work. Exit code 1: some are unknown."""
     spoken = language(lang)
     with opened(ledger) as book:
         unknown = [case for case in cases or () if book.assessment(case) is None]
-        for case in unknown:
-            err.print(text("explain.not_found", spoken, case=case), style="red", markup=False)
-        if unknown:
-            raise typer.Exit(EXIT_UNUSABLE)
         marked = book.mark(cases or None)
     if as_json:
         print_document({"marked": marked})
     else:
         out.print(text("reassess.marked", spoken, count=marked))
+    for case in unknown:
+        err.print(text("explain.not_found", spoken, case=case), style="red", markup=False)
+    if unknown:
+        raise typer.Exit(EXIT_DIFFERENT)

@@ -116,7 +116,10 @@ def _live(rulebook: Rulebook, seed: int, url: str, key_file: Path, rate: float, 
             for rejection in posted.rejections:
                 if rejection.reason not in told:
                     told.add(rejection.reason)
-                    err.print(f"{rejection.event.id}: {rejection.reason}{' ' if lang == 'en' else ''}{rejection.remedy}", markup=False)
+                    err.print(
+                        f"{rejection.event.id}: {rejection.reason}{' ' if lang == 'en' else ''}{rejection.remedy}",
+                        markup=False,
+                    )
     except PostError as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None

@@ -67,6 +67,13 @@ def test_a_seal_is_checked_with_the_ledger(url: str, tmp_path: Path) -> None:
     assert "changed at or before row 3" in broken.stdout
 
 
+def test_a_public_key_needs_its_seal(url: str) -> None:
+    """A key given without a seal would check nothing, so that it is refused."""
+    result = run("verify", "--ledger", url, "--public-key", "any")
+    assert result.exit_code == 2
+    assert "--seal" in result.stderr
+
+
 def test_a_seal_is_one_document_on_standard_output(url: str) -> None:
     """What is printed can be piped to a file and read back."""
     result = run("seal", "--ledger", url, "--json")
@@ -91,7 +98,9 @@ def test_digest_takes_an_instant_with_its_offset(url: str) -> None:
 def test_reassess_marks_and_changes_nothing(url: str) -> None:
     """The cases named, else all, wait for the next ticks; these find nothing to change."""
     before = run("digest", "--ledger", url).stdout
-    assert json.loads(run("reassess", "c1", "nobody", "--ledger", url, "--json").stdout) == {"marked": 1}
+    named = run("reassess", "c1", "nobody", "--ledger", url, "--json")
+    assert (named.exit_code, json.loads(named.stdout)) == (1, {"marked": 1})
+    assert "nobody" in named.stderr
     assert json.loads(run("reassess", "--ledger", url, "--json").stdout) == {"marked": 1}
     with Ledger.open(url) as ledger:
         engine = Engine(ledger)
@@ -106,3 +115,21 @@ def test_a_missing_ledger_is_said_and_not_made(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "there is no ledger here" in result.stderr
     assert not (tmp_path / "none.sqlite").exists()
+
+
+@pytest.mark.parametrize("command", ["verify", "digest", "explain c1", "up"])
+def test_what_is_no_ledger_is_said_in_one_line(tmp_path: Path, command: str) -> None:
+    """A file that is no database ends every command with code 2 and a sentence, not with a traceback."""
+    path = tmp_path / "notes.txt"
+    path.write_text("These are no tables.\n" * 100, encoding="ascii")
+    result = run(*command.split(), "--ledger", f"sqlite:///{path}")
+    assert result.exit_code == 2
+    assert "file is not a database" in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    """A data directory below a file cannot be made; the message names it."""
+    (tmp_path / "file").touch()
+    result = run("up", "--ledger", f"sqlite:///{tmp_path / 'file' / 'data' / 'ledger.sqlite'}")
+    assert result.exit_code == 2
+    assert "cannot be opened" in result.stderr

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from monitor.cli import app
 from monitor.events import Event, content
 from monitor.ledger import Ledger
+from monitor.rulebook.load import load
 from tests.small_centre import RULEBOOK, at, event
 from tests.streams.logs_at_hand import log, row, trace, write
 
@@ -46,6 +47,20 @@ def test_each_event_is_told_in_the_language_asked_for(url: str, tmp_path: Path) 
     assert "未保存任何内容" in chinese
     with Ledger.open(url) as ledger:
         assert ledger.entries("c1") == []
+
+
+def test_a_file_is_tried_as_one_request(tmp_path: Path) -> None:
+    """A case told long after it ended comes out as its file sent at once does: nothing is contested."""
+    project = Path(__file__).parents[3]
+    url = f"sqlite:///{tmp_path / 'yulin.sqlite'}"
+    with Ledger.open(url) as ledger:
+        ledger.publish(load(project / "monitor" / "rulebooks" / "yulin"))
+    told = json.loads(tries(project / "samples" / "one_case.json", url, "--json").stdout)["events"]
+    raised = [finding for each in told for finding in each["raised"]]
+    assert {finding["state"] for finding in raised} == {"live"}
+    withdrawn = [finding["rule"] for each in told for finding in each["withdrawn"]]
+    assert sorted(withdrawn) == sorted(finding["rule"] for finding in raised)
+    assert [each["light"] for each in told if each["light"]][-1] == "normal"
 
 
 def test_a_reject_has_reason_and_remedy_and_the_rest_goes_on(url: str, tmp_path: Path) -> None:
