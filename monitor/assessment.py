@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 
 from monitor.case import LATE_ARRIVALS_MAX, CaseFile, open_file
-from monitor.clocks import Clocks, clocks_of, key, next_change
+from monitor.clocks import Clocks, clocks_of
 from monitor.events import EventType
 from monitor.measures import measures_of
 from monitor.rulebook.model import RulebookHistory
 from monitor.rules import evaluate
 from monitor.rules.evidence import stamp
+from monitor.timing import key, next_change
 from monitor.verdict import (
     CLOSED_STAGES,
     Assessment,

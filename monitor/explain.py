@@ -7,10 +7,11 @@ import msgspec
 
 from monitor.assessment import assess
 from monitor.case import CaseFile, open_file
-from monitor.clocks import clocks_of, interval
+from monitor.clocks import clocks_of
 from monitor.counting import DayCount, counting_for
 from monitor.language import Lang, text
 from monitor.rulebook.model import Rulebook, RulebookHistory, parse_limit
+from monitor.timing import interval
 from monitor.verdict import Assessment, Clock, Finding, JournalEntry, Pause
 from monitor.wording import say_clock, say_days, say_department, say_finding, say_instant, say_item, say_limit
 

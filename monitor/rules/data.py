@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from monitor.case import LATE_ARRIVALS_MAX
-from monitor.clocks import key
 from monitor.events import Event
 from monitor.rules.rule import Subject, Violation, rule
+from monitor.timing import key
 from monitor.verdict import Severity
 
 

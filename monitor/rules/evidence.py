@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.case import CaseFile
-from monitor.clocks import key
 from monitor.events import EventType
+from monitor.timing import key
 from monitor.verdict import Clock
 
 PAUSABLE = ("promised", "statutory", "step", "leg")

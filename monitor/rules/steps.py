@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from monitor.clocks import key
 from monitor.events import Event, EventType
 from monitor.rules.evidence import stamp
 from monitor.rules.rule import Subject, Violation, rule
+from monitor.timing import key
 from monitor.verdict import Severity
 
 T = EventType

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clocks import interval
 from monitor.rulebook.model import parse_limit
+from monitor.timing import interval
 from monitor.verdict import Clock
 from tests.monitor.brute_force import Walk
 from tests.monitor.cases import BOOK, ZONE, Line, at, case, judge, when
