@@ -40,7 +40,7 @@ class Publications:
         rows = connection.execute(
             select(rulebooks.c.version, rulebooks.c.in_force_from, rulebooks.c.digest).order_by(rulebooks.c.version)
         )
-        listed = [_Listed(*row) for row in rows]
+        listed = _standing([_Listed(*row) for row in rows])
         known = [row for row in listed if _in_force(row, horizon) and (version is None or row.version <= version)]
         if not known:
             raise LedgerError("this ledger has no rulebook yet: publish one with 'monitor rulebook publish FILE'")
@@ -56,7 +56,7 @@ class Publications:
         """Add a version unless it is the last one again; return its number.
 
         The first is in force from the beginning of time. A later one begins at `in_force_from`, by default now;
-        never in the past, nor before the version it follows: raises LedgerError.
+        never in the past: raises LedgerError. It takes the place of every version published for later than that.
         """
         content, digest = pack_rulebook(rulebook)
         now = datetime.now(UTC)
@@ -66,13 +66,8 @@ class Publications:
             return number
         begins = None
         if last is not None:
-            earliest = max(now, last_horizon(connection) or now, last.in_force_from or now)
+            earliest = max(now, last_horizon(connection) or now)
             begins = earliest if in_force_from is None else in_force_from
-            if begins < earliest and earliest == last.in_force_from:
-                raise LedgerError(
-                    f"a rulebook cannot come into force at {begins.isoformat()}: version {last.version} is published "
-                    f"for {earliest.isoformat()}, and versions follow each other; choose a later instant"
-                )
             if begins < earliest:
                 raise LedgerError(
                     f"a rulebook cannot come into force at {begins.isoformat()}: cases have been judged up to "
@@ -104,3 +99,13 @@ class Publications:
 
 def _in_force(row: _Listed, horizon: datetime | None) -> bool:
     return horizon is None or row.in_force_from is None or row.in_force_from <= horizon
+
+
+def _standing(listed: list[_Listed]) -> list[_Listed]:
+    """Leave out the versions that never come into force: one published after them begins before they would."""
+    standing: list[_Listed] = []
+    for row in reversed(listed):
+        next_begins = standing[-1].in_force_from if standing else None
+        if next_begins is None or row.in_force_from is None or row.in_force_from <= next_begins:
+            standing.append(row)
+    return standing[::-1]

@@ -87,6 +87,21 @@ def test_a_later_rulebook_begins_when_it_says(tmp_path: Path) -> None:
         assert history.at(begins - timedelta(seconds=1)).version == 1
 
 
+def test_an_urgent_correction_takes_the_place_of_what_is_planned(tmp_path: Path) -> None:
+    """A version published now holds at once, and the one planned for next month never comes into force."""
+    begins = datetime.now(UTC) + timedelta(days=30)
+    mended = replace(RULEBOOK, name="三")
+    with Ledger.open(url(tmp_path)) as ledger:
+        ledger.publish(RULEBOOK)
+        ledger.publish(OTHER, begins)
+        assert ledger.publish(mended) == 3
+        assert ledger.rulebooks(datetime.now(UTC)).current.rulebook == mended
+        later = ledger.rulebooks(begins + timedelta(days=1))
+        assert [version.version for version in later.versions] == [1, 3]
+        assert ledger.publish(OTHER, begins) == 4
+        assert ledger.rulebooks(begins).current.rulebook == OTHER
+
+
 def test_no_rulebook_begins_in_the_past(tmp_path: Path) -> None:
     """Neither before now nor before what was judged already; the error names the earliest instant."""
     ahead = datetime.now(UTC) + timedelta(days=9)
