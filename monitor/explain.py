@@ -8,7 +8,7 @@ import msgspec
 from monitor.assessment import assess
 from monitor.case import CaseFile, open_file
 from monitor.clocks import clocks_of
-from monitor.counting import DayCount, counting_for
+from monitor.counting import Counting, DayCount, counting_for
 from monitor.language import Lang, text
 from monitor.rulebook.model import Rulebook, RulebookHistory, parse_limit
 from monitor.timing import interval
@@ -46,7 +46,7 @@ class ClockExplanation(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Everything that led to the verdict on one case, in one language."""
+    """Everything that led to the verdict on one case, in words of one language; `verdict` is the same for programs."""
 
     case: str
     item: str
@@ -59,6 +59,7 @@ class Explanation(msgspec.Struct, frozen=True):
     deemed: str
     clocks: tuple[ClockExplanation, ...]
     findings: tuple[tuple[str, str], ...]  # sentence, evidence
+    verdict: Assessment
 
 
 def explain(
@@ -88,6 +89,7 @@ def explain(
         deemed=text("explain.deemed", lang) if verdict.deemed else "",
         clocks=tuple(_clock(clock, case, verdict, lang) for clock in verdict.clocks),
         findings=tuple(_finding(finding, book, lang) for finding in verdict.findings),
+        verdict=verdict,
     )
 
 
@@ -133,12 +135,30 @@ def _clock(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -> Clo
     dates = text("explain.clock_dates", lang, started=say_instant(clock.started_at, book.days), due=due, end=ended)
     if clock.limit == "due":
         return ClockExplanation(title, dates, (), text("explain.compared", lang), ())
-    arithmetic = ""
-    if clock.used is not None and clock.remaining is not None:
-        used, budget, remaining = (say_days(n, clock.per_day) for n in (clock.used, clock.budget, clock.remaining))
-        arithmetic = text("explain.clock_arithmetic", lang, used=used, budget=budget, remaining=remaining)
+    arithmetic = _arithmetic(clock, case, verdict, lang)
     pauses = tuple(_pause(pause, book, lang) for pause in clock.pauses if _within(pause, clock))
     return ClockExplanation(title, dates, pauses, arithmetic, tuple(_days(clock, case, verdict, lang)))
+
+
+def _arithmetic(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -> str:
+    """Say what is used and what remains: when the clock stopped, or of an open one by the instant judged up to."""
+    assert clock.started_at is not None, "only an armed clock has used anything"
+    used = clock.used
+    if used is None:
+        pauses = [interval(pause) for pause in clock.pauses]
+        used = _counting(clock, case).used(clock.started_at, verdict.judged_at, pauses)
+    numbers = {"used": used, "budget": clock.budget, "remaining": clock.budget - used}
+    said = {name: say_days(number, clock.per_day) for name, number in numbers.items()}
+    if clock.used is not None:
+        return text("explain.clock_arithmetic", lang, **said)
+    return text("explain.clock_so_far", lang, at=say_instant(verdict.judged_at, case.current.days), **said)
+
+
+def _counting(clock: Clock, case: CaseFile) -> Counting:
+    """Find how a clock was counted: by its profile in the version frozen onto the case, and the calendar of now."""
+    before = clock.name in ("notice", "accept", "reply")
+    version = case.before_acceptance if before else clocks_of(case).catalogue
+    return counting_for(version.rulebook.profile[clock.profile], case.current.days, parse_limit(clock.limit))
 
 
 def _within(pause: Pause, clock: Clock) -> bool:
@@ -161,10 +181,7 @@ def _days(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -> Iter
     """Walk the days of a clock up to its end or due day, whichever is later."""
     assert clock.started_at is not None, "only an armed clock is walked"
     book, calendar = case.current, case.current.days
-    before = clock.name in ("notice", "accept", "reply")
-    version = case.before_acceptance if before else clocks_of(case).catalogue
-    profile = version.rulebook.profile[clock.profile]
-    counting = counting_for(profile, calendar, parse_limit(clock.limit))
+    counting = _counting(clock, case)
     until = max(clock.ended_at or clock.due or verdict.judged_at, clock.due or clock.started_at)
     total = 0
     for day in counting.walk(clock.started_at, until, [interval(pause) for pause in clock.pauses]):

@@ -28,7 +28,7 @@ def explain(
     case: Annotated[str, typer.Argument(help="The case number.")],
     at: Annotated[
         str | None,
-        typer.Option(help="Judge up to this instant (RFC 3339 with offset); by default as the ledger last did."),
+        typer.Option(help="Judge up to this instant (RFC 3339 with offset); by default as far as the ledger may now."),
     ] = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
@@ -38,11 +38,11 @@ def explain(
     spoken = language(lang)
     judged_at = instant(at, spoken)
     with opened(ledger) as book:
-        stored = book.assessment(case)
-        if stored is None:
+        until = book.judged_until(case)
+        if until is None:
             err.print(text("explain.not_found", spoken, case=case), style="red", markup=False)
             raise typer.Exit(EXIT_UNUSABLE)
-        told = explain_case(book.entries(case), book.rulebooks(book.horizon()), judged_at or stored.judged_at, spoken)
+        told = explain_case(book.entries(case), book.rulebooks(book.horizon()), judged_at or until, spoken)
     if as_json:
         print_document(told)
     else:

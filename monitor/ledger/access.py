@@ -149,6 +149,19 @@ class Ledger:
             for packed in connection.execution_options(yield_per=CASES_AT_ONCE).execute(query).scalars():
                 yield unpack_assessment(packed)
 
+    def judged_until(self, case: str) -> datetime | None:
+        """Tell up to when a case may be judged now, never less than it was; None: the case is unknown."""
+        columns = (schema.cases.c.stream, schema.cases.c.source_set, schema.cases.c.judged_at)
+        with self.read() as connection:
+            row = connection.execute(select(*columns).where(schema.cases.c.case == case)).one_or_none()
+            horizon = positions.last_horizon(connection)
+            if row is None or horizon is None:
+                return None
+            states = judging.load_states(connection, row.stream)
+            rulebook = self.publications.history(connection, horizon).current.rulebook
+        stored: datetime = row.judged_at
+        return max(stored, judging.judged_at(row.source_set, states, rulebook, horizon))
+
     def source_states(self, stream: str = "embedded") -> dict[str, SourceState]:
         """Read what is known of each source: its counters, last event, how far it may be judged."""
         with self.read() as connection:

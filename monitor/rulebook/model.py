@@ -146,6 +146,7 @@ class Source(_Entry, frozen=True, kw_only=True):
 
     code: Code
     name: Name
+    name_en: Name | None = None  # None: the name serves for both languages
     owner: Name
     regions: tuple[Code, ...]
     types: tuple[EventType, ...] = ()  # empty: every type
