@@ -107,7 +107,10 @@ def _coverage(connection: Connection, rulebook: Rulebook, stream: str, horizon: 
     states = judging.load_states(connection, stream)
     zone = rulebook.days.zone
     senders = [source for source in rulebook.sources if source.code != CONSOLE][:SOURCES_MAX]
-    lines = [_source(_name(source.name, source.name_en or source.name, lang), states.get(source.code), horizon, zone, lang) for source in senders]
+    lines = [
+        _source(_name(source.name, source.name_en or source.name, lang), states.get(source.code), horizon, zone, lang)
+        for source in senders
+    ]
     return Coverage(
         share=seen.percent or text("live.not_available", lang),
         count=text("live.coverage.count", lang, seen=f"{seen.numerator:,}", all=f"{seen.denominator:,}"),
