@@ -130,6 +130,8 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         An item forgotten in the catalogue is no reason to leave its cases unsupervised once it is there.
         """
         in_force = self.rulebooks.at(instant)
+        if self.item_code in in_force.rulebook.item:
+            return in_force
         later = (version for version in self.rulebooks.versions if version.version >= in_force.version)
         return next((version for version in later if self.item_code in version.rulebook.item), in_force)
 
@@ -149,12 +151,14 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         return self.rulebooks.at(instant).rulebook.source.get(code) or self._registered.get(code)
 
     @cached_property
-    def _sendable(self) -> frozenset[EventType]:
-        return frozenset().union(*(source.types or _EVERY_TYPE for source in self._registered.values()))
+    def sendable(self) -> frozenset[EventType]:
+        """The types that the sources of the case are able to send, all of them together."""
+        declared = [source.types for source in self._registered.values()]
+        return frozenset().union(*declared) if all(declared) else _EVERY_TYPE
 
     def can_send(self, *types: EventType) -> bool:
         """Tell whether any source of the case is able to send any of these types."""
-        return not self._sendable.isdisjoint(types)
+        return not self.sendable.isdisjoint(types)
 
     @cached_property
     def reports_suspensions_at_end(self) -> bool:

@@ -40,7 +40,8 @@ class Armory(msgspec.Struct, frozen=True):
 
     def observed(self, *groups: tuple[EventType, ...]) -> bool:
         """Tell whether, of every group, the case's sources are able to send at least one type."""
-        return all(self.case.can_send(*group) for group in groups)
+        sendable = self.case.sendable
+        return all(not sendable.isdisjoint(group) for group in groups)
 
     @property
     def profile(self) -> ClockProfile:
