@@ -32,6 +32,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     """The events of one case that count, ordered, as far as they were known, and what they are judged by.
 
     `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
+    `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
     `retractions` are pairs of a retraction and what it took back. `received` is everything as it came, from which an
     earlier state of the case can be rebuilt.
@@ -40,6 +41,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     case: str
     received: tuple[JournalEntry, ...]
     entries: tuple[JournalEntry, ...]
+    foreign: tuple[Event, ...]
     contradicted: tuple[Event, ...]
     retractions: tuple[tuple[JournalEntry, JournalEntry], ...]
     rulebooks: RulebookHistory
@@ -247,9 +249,23 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
         for identity, entry in chosen.items()
         if entry.event.type is not EventType.RETRACT and identity not in retracted
     )
-    ordered = tuple(sorted(counted, key=lambda entry: _order(entry.event)))
+    ordered = sorted(counted, key=lambda entry: _order(entry.event))
+    own = tuple(entry for entry in ordered if _may_tell(entry.event, ordered[0].event, rulebooks))
+    foreign = tuple(entry.event for entry in ordered if entry not in own) if len(own) < len(ordered) else ()
     doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
-    return CaseFile(case, received, ordered, doubted, retractions, rulebooks, judged_at)
+    return CaseFile(case, received, own, foreign, doubted, retractions, rulebooks, judged_at)
+
+
+def _may_tell(event: Event, first: Event, rulebooks: RulebookHistory) -> bool:
+    """Tell whether an event's source may speak for the region the case began in.
+
+    Two regions may use one case number; neither may decide anything in the case of the other.
+    """
+    if event.region == first.region:
+        return True
+    books = (rulebooks.current, *reversed(rulebooks.versions))
+    source = next((found for v in books if (found := v.rulebook.source.get(event.source))), None)
+    return source is None or rulebooks.current.rulebook.may_speak_for(source, first.region or "")
 
 
 def _order(event: Event) -> tuple[datetime, int, str, str]:

@@ -107,7 +107,8 @@ def _time_line(entries: list[JournalEntry], case: CaseFile, lang: Lang) -> Itera
     for entry in sorted(entries, key=lambda entry: (entry.event.order, entry.content_hash)):
         event, note = entry.event, ""
         if id(entry) not in counted and event.type != "retract":
-            note = text("explain.duplicate" if event.identity in identities else "explain.retracted", lang)
+            why = "foreign" if event in case.foreign else "duplicate" if event.identity in identities else "retracted"
+            note = text(f"explain.{why}", lang)
         elif id(entry) in late:
             note = text("explain.late", lang, received=say_instant(entry.received_at, book.days))
         yield TimeLineEntry(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from monitor.ledger.schema import cases, findings, journal, outbox, rejects, stats_units
+from monitor.ledger.schema import cases, findings, outbox, rejects, stats_units
 from monitor.verdict import Light
 
 SHOWN_MODE: Final = "card"
@@ -129,11 +129,6 @@ def outbox_backlog(connection: Connection) -> int:
     """Count the notices that are to be sent and were not."""
     counted = select(func.count()).select_from(outbox).where(outbox.c.delivery != "none")
     return int(connection.execute(counted).scalar_one())
-
-
-def journal_length(connection: Connection) -> int:
-    """Count the events in the journal."""
-    return int(connection.execute(select(func.count()).select_from(journal)).scalar_one())
 
 
 def _within(column: ColumnElement[Any], day: Day) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ import msgspec
 from monitor.events import content, content_hash, from_content
 from monitor.ledger.instants import from_us, to_us
 from monitor.rulebook.model import Rulebook
-from monitor.verdict import Assessment, Finding, JournalEntry
+from monitor.verdict import Assessment, JournalEntry
 
 _msgpack = msgspec.msgpack.Encoder(order="deterministic")
 _json = msgspec.json.Encoder(order="deterministic")
@@ -30,11 +30,6 @@ def pack_assessment(assessment: Assessment) -> bytes:
 def unpack_assessment(packed: bytes) -> Assessment:
     """Decode an assessment; raises msgspec.DecodeError for bytes that are none."""
     return _assessment.decode(packed)
-
-
-def pack_finding(finding: Finding) -> bytes:
-    """Encode a finding, to compare it or to hash it."""
-    return _msgpack.encode(finding)
 
 
 def pack_entries(entries: Iterable[JournalEntry]) -> bytes:

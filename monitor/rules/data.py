@@ -37,7 +37,7 @@ def contradiction(subject: Subject) -> Iterator[Violation]:
         evidence = {"field": "id", "values": [key(event)]}
         yield _ticket(subject, event, f"identity:{key(event)}", evidence, cause=f"identity:{event.source}")
     for field in ("region", "item"):
-        values = sorted({value for event in case.events if (value := getattr(event, field))})
+        values = sorted({value for event in (*case.events, *case.foreign) if (value := getattr(event, field))})
         if len(values) > 1 and case.lead is not None:
             evidence = {"field": field, "values": values}
             yield _ticket(subject, case.lead, f"{field}s", evidence, cause=f"{field}s:{case.lead.source}")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import monitor.assessment as assessment_module
 from monitor.assessment import LATE_ARRIVALS_MAX
 from monitor.events import EventType
+from monitor.explain import explain
+from monitor.rulebook.model import Region, Source
 from monitor.verdict import MEASURES, Assessment, JournalEntry, Light, Measure
 from tests.monitor.cases import (
     BOOK,
@@ -744,3 +746,23 @@ def test_cases_of_an_item_forgotten_in_the_catalogue_are_judged_once_it_is_there
     assert (blind.light, clock(blind, "promised").phase) == ("grey", "unarmable")
     mended = judge(case(*lines), "2009-03-31 00:00", history(forgotten, BOOK, since=["2009-03-20 00:00"]))
     assert (mended.catalogue, clock(mended, "promised").due) == (2, end_of("2009-03-09"))
+
+
+def test_a_source_of_another_region_decides_nothing_in_a_case() -> None:
+    """Two counties that use one case number stay apart: what the other one sends ends no clock, and is told (D02)."""
+    other = Region(code="4510", name="百色市", name_en="Baise", level="city")
+    source = Source(code="baise", name="百色", owner="百色", regions=("4510",))
+    book = book_with(regions=(*BOOK.regions, other), sources=(*BOOK.sources, source))
+    theirs = case(at("2009-03-05 10:00", "approve", source="baise"), at("2009-03-05 11:00", "finish", source="baise"))
+    strangers = [
+        JournalEntry(msgspec.structs.replace(entry.event, region="4510"), entry.received_at, bytes([n]) * 16)
+        for n, entry in enumerate(theirs)
+    ]
+    ours = case(APPLY, ACCEPT)
+    for entries in ([*ours, *strangers], [*strangers, *ours]):
+        mixed = judge(entries, "2009-03-20 00:00", book)
+        assert (mixed.region, mixed.stage, clock(mixed, "promised").phase) == ("4509", "accepted", "breached")
+        assert found(mixed) == [("D02", "live"), ("V01", "live")]
+        assert finding(mixed, "D02").evidence["values"] == ["4509", "4510"]
+        told = explain(entries, history(book), when("2009-03-20 00:00"), "en").timeline
+        assert [entry.note.startswith("its source may not speak") for entry in told] == [False, False, True, True]
