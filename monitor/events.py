@@ -81,6 +81,17 @@ STEPS: Final = (
 )
 """The eight steps of a case (咨询 申请 受理 转办 审批 办结 出件 归档)."""
 
+NO_ITEM: Final = frozenset(
+    {
+        EventType.COMPLAINT_FILED,
+        EventType.COMPLAINT_ACCEPTED,
+        EventType.COMPLAINT_CLOSED,
+        EventType.REQUEST_FILED,
+        EventType.REQUEST_CLOSED,
+    }
+)
+"""A complaint or an enterprise's request is a process of its own and need not be about an item."""
+
 Channel = Literal["window", "online", "hotline", "mobile", "express", "other"]
 Outcome = Literal["granted", "refused", "returned", "lapsed", "done"]
 Procedure = Literal["hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal", "expert_review"]
@@ -93,6 +104,9 @@ Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=_PR
 Citation = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_PRINTABLE)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
+FreeText = Annotated[str, msgspec.Meta(max_length=2_000)]
+FeeAct = Literal["assessed", "paid", "refunded"]
+Payment = Literal["cash", "pos", "bank", "online"]
 
 
 class Due(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,30 +115,51 @@ class Due(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     promised: Instant
 
 
+class TextMark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is kept of a free text once it is sealed away: its keyed hash, and what rules need to know of it."""
+
+    hash: Code
+    length: Annotated[int, msgspec.Meta(ge=0)]  # characters, without the blanks around them
+    names_step: bool = False  # it says no more than the name of a step, as fabricated opinions do
+
+
 class EventData(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What an event says beyond who, where and when; each field belongs to the types named behind it."""
 
     outcome: Outcome | None = None  # approve, finish
     reason_code: Code | None = None  # refuse, finish, void, withdraw, suspend, extend
     reason_hash: Code | None = None  # the same: a keyed hash of the free text, made at the source
+    text: TextMark | FreeText | None = None  # opinion, reason or complaint; the ledger keeps its mark alone
     voucher: Code | None = None  # accept, refuse: number of the dated, sealed voucher (art. 32)
     procedure: Code | None = None  # suspend: one of the eight of art. 45, else it pauses nothing; resume: which one
     legal_basis: Citation | None = None  # suspend, extend, refuse
     planned_days: Days | None = None  # suspend: working days told to the applicant
     told_at: Instant | None = None  # suspend, extend: when the applicant was told in writing
     approver: Code | None = None  # suspend, extend
-    approver_role: Code | None = None  # extend: organ_head or government_head (art. 42)
+    approver_role: Code | None = None  # suspend, extend: organ_head or government_head (art. 42)
+    result: Code | None = None  # resume: number of the document the procedure ended with
     days: Days | None = None  # extend: working days added
     to: tuple[Code, ...] | None = None  # transfer: departments that receive a leg of a joint case
     materials: tuple[Code, ...] | None = None  # supplement_notice: codes of what is missing
+    deferred_until: Instant | None = None  # accept: when materials accepted as missing are due (容缺受理)
     officers: tuple[Code, ...] | None = None  # site_check, hearing
+    chair: Code | None = None  # hearing
     remedies_told: bool | None = None  # refuse, finish refused
-    amount: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None = None  # fee, in yuan
+    confirmed: bool | None = None  # withdraw: signed by the applicant, or confirmed online
+    amount: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None = None  # fee, approve: in yuan
+    fee: Code | None = None  # fee: code in the catalogue
+    fee_act: FeeAct | None = None  # fee; not told: paid
+    method: Payment | None = None  # fee paid
+    reduction: Code | None = None  # fee: number of the approval of a reduction
+    against: Code | None = None  # complaint_filed: operator complained of
     rating: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None  # rating: 1 very good … 5 very bad
     due: Due | None = None  # any event of a case: the due instant its source has set
     target: Identity | None = None  # retract: id of the event of the same source and case that is taken back
     complete_until: Instant | None = None  # heartbeat: everything up to here has been sent
     finding: Code | None = None  # card_*: the finding decided on
+
+
+_INSTANTS: Final = ("due", "told_at", "deferred_until", "complete_until")
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -212,7 +247,8 @@ def checked(event: Event) -> Event:
         if event.case is not None:
             raise EventError("superfluous", "case", "heartbeat")
     else:
-        for field in ("case", "region", "item", "department"):
+        needed = ("case", "region", "department") if event.type in NO_ITEM else ("case", "region", "item", "department")
+        for field in needed:
             if getattr(event, field) is None:
                 raise EventError("missing", field, event.type.value)
     if event.type is EventType.RETRACT and event.data.target is None:
@@ -221,7 +257,7 @@ def checked(event: Event) -> Event:
     if event.recorded is not None:
         changes["recorded"] = _in_range(event.recorded, "recorded")
     data = event.data
-    if data.due is not None or data.told_at is not None or data.complete_until is not None:
+    if any(getattr(data, name) is not None for name in _INSTANTS):
         changes["data"] = _data_in_utc(data)
     return msgspec.structs.replace(event, **changes)
 
@@ -254,12 +290,12 @@ def _in_range(instant: datetime, field: str) -> datetime:
 
 def _data_in_utc(data: EventData) -> EventData:
     changes: dict[str, Any] = {}
-    if data.due is not None:
-        changes["due"] = Due(promised=_in_range(data.due.promised, "data.due.promised"))
-    if data.told_at is not None:
-        changes["told_at"] = _in_range(data.told_at, "data.told_at")
-    if data.complete_until is not None:
-        changes["complete_until"] = _in_range(data.complete_until, "data.complete_until")
+    for name in _INSTANTS:
+        value = getattr(data, name)
+        if isinstance(value, Due):
+            changes[name] = Due(promised=_in_range(value.promised, f"data.{name}.promised"))
+        elif value is not None:
+            changes[name] = _in_range(value, f"data.{name}")
     return msgspec.structs.replace(data, **changes)
 
 

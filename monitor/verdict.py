@@ -13,11 +13,29 @@ import msgspec
 
 from monitor.events import Event
 
-ClockName = Literal["notice", "accept", "promised", "statutory", "step", "leg", "issue", "archive", "reply"]
+ClockName = Literal[
+    "notice",
+    "accept",
+    "promised",
+    "statutory",
+    "step",
+    "leg",
+    "issue",
+    "archive",
+    "reply",
+    "deferred",
+    "complaint_accept",
+    "complaint",
+    "request",
+]
 ClockPhase = Literal["running", "paused", "met", "breached", "cancelled", "unobserved", "unarmable"]
 FindingKind = Literal["conduct", "data"]
-FindingState = Literal["live", "provisional", "contested"]
-"""What an assessment says of a finding; the ledger adds `withdrawn` for one that is no longer said."""
+FindingMode = Literal["shadow", "backlog", "lead", "card"]
+"""How a finding is used: that of its rule, or `backlog` for what was late before the baseline (存量超期清单)."""
+FindingState = Literal["live", "provisional", "contested", "cancelled"]
+"""What an assessment says of a finding; the ledger adds `withdrawn` for one that is no longer said.
+
+`cancelled`: an inspector took it back (`card_cancelled`); it is kept, told to nobody and in no figure but its own."""
 
 
 class Severity(IntEnum):
@@ -57,6 +75,11 @@ class Stage(StrEnum):
     FORWARDED = "forwarded"
     WITHDRAWN = "withdrawn"
     VOIDED = "voided"
+    COMPLAINT_FILED = "complaint_filed"
+    COMPLAINT_ACCEPTED = "complaint_accepted"
+    COMPLAINT_CLOSED = "complaint_closed"
+    REQUEST_FILED = "request_filed"
+    REQUEST_CLOSED = "request_closed"
     OTHER = "other"
 
 
@@ -69,6 +92,8 @@ CLOSED_STAGES = frozenset(
         Stage.FORWARDED,
         Stage.WITHDRAWN,
         Stage.VOIDED,
+        Stage.COMPLAINT_CLOSED,
+        Stage.REQUEST_CLOSED,
     }
 )
 """A case in one of these is not open any more."""
@@ -141,7 +166,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     kind: FindingKind
     severity: Severity
     state: FindingState
-    mode: Literal["shadow", "lead", "card"]
+    mode: FindingMode
     subject: str = ""
     department: str = ""
     cause: str = ""

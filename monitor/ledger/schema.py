@@ -25,7 +25,7 @@ from sqlalchemy import (
 from monitor.ledger.instants import InstantColumn
 from monitor.verdict import MEASURES
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Counts up with every change of a table; a ledger of another version is refused, never guessed at."""
 
 metadata = MetaData()
@@ -228,6 +228,64 @@ rejects = Table(
     Column("raw", LargeBinary, nullable=False),  # encrypted; at most EVENT_BYTES_MAX of it
     Index("rejects_newest", "received_at"),
     Index("rejects_code", "source", "code"),
+)
+
+chains = Table(
+    "chains",
+    metadata,
+    Column("name", String, primary_key=True),  # the table whose rows are chained: actions, audit
+    Column("seq", BigInteger, nullable=False),  # its last row, 0: none
+    Column("chain_hash", LargeBinary, nullable=False),  # of that row
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", InstantColumn, nullable=False),
+    Column("actor", String, nullable=False),  # name of a user
+    Column("finding", String, nullable=False),
+    Column("case", String, nullable=False),
+    Column("act", String, nullable=False),  # acknowledge, answer, appeal, supervise, close
+    Column("detail", Text, nullable=False),  # JSON; free text stands in it as its mark
+    Column("chain_hash", LargeBinary, nullable=False),
+    Index("actions_finding", "finding", "seq"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", InstantColumn, nullable=False),
+    Column("actor", String, nullable=False),  # name of a user, or who ran the command on this machine
+    Column("act", String, nullable=False),
+    Column("object", String, nullable=False),  # what it was done to: user:li, rulebook:3, reject:17
+    Column("detail", Text, nullable=False),  # JSON
+    Column("chain_hash", LargeBinary, nullable=False),
+    Index("audit_object", "object", "seq"),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("hash", String, primary_key=True),  # keyed hash of case, source, event and text: what the journal has
+    Column("case", String, nullable=False),
+    Column("at", InstantColumn, nullable=False),
+    Column("body", LargeBinary),  # encrypted; null: erased
+    Column("erased_at", InstantColumn),
+    Index("texts_case", "case"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),  # leader, inspector, department, operator, admin
+    Column("region", String, nullable=False),  # sees this region and all below it
+    Column("department", String),  # sees this department alone; null: all of the region
+    Column("password", String, nullable=False),  # argon2
+    Column("created_at", InstantColumn, nullable=False),
+    Column("disabled_at", InstantColumn),
 )
 
 api_keys = Table(

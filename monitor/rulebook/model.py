@@ -70,6 +70,7 @@ class Department(_Entry, frozen=True, kw_only=True):
     name: Name
     name_en: Name
     region: Code
+    delegations_complete: bool = False  # every delegation of its items is listed: what is not, was not given (V15)
 
 
 class Window(_Entry, frozen=True, kw_only=True):
@@ -119,6 +120,7 @@ class Item(_Entry, frozen=True, kw_only=True):
     entered: bool = True
     disclosures: tuple[Disclosure, ...] = ()
     profile: Code | None = None
+    two_persons: bool = False  # whoever accepts a case may not approve it (V16)
 
 
 class Delegation(_Entry, frozen=True, kw_only=True):
@@ -129,6 +131,7 @@ class Delegation(_Entry, frozen=True, kw_only=True):
     operator: Code
     valid_from: date
     valid_to: date | None = None
+    amount_max: Annotated[float, msgspec.Meta(gt=0)] | None = None  # approve: up to so many yuan; None: any amount
 
 
 class DirectLine(_Entry, frozen=True, kw_only=True):
@@ -155,7 +158,10 @@ class Source(_Entry, frozen=True, kw_only=True):
     zone: Name = "Asia/Shanghai"
     lateness_hours: Annotated[float, msgspec.Meta(ge=0, le=24 * 31)] = 0
     tolerance_minutes: Annotated[float, msgspec.Meta(ge=0, le=24 * 60)] = 5
+    skew_minutes: Annotated[float, msgspec.Meta(ge=0, le=24 * 60)] = 0  # measured (`monitor readiness`), see V07
+    silence_hours: Annotated[float, msgspec.Meta(gt=0, le=24 * 31)] | None = None  # of office hours; None: as V31 says
     live_from: date | None = None
+    baseline: date | None = None  # what was late before this day is one list (存量超期清单), no cards
     authentication: Literal["api_key", "import", "broker_acl"] = "api_key"
 
     @property
@@ -215,10 +221,25 @@ class ClockProfile(_Entry, frozen=True, kw_only=True):
     roll_end: bool = False  # calendar_day: a last day that is closed moves to the next working day (Civil Code 203)
 
 
+class RuleException(_Entry, frozen=True, kw_only=True):
+    """Another mode of a rule where every code given here is that of the case."""
+
+    mode: Mode
+    source: Code | None = None
+    department: Code | None = None
+    item: Code | None = None
+
+
 class RuleSetting(_Entry, frozen=True, kw_only=True):
-    """How one rule is used here: its mode and the parameters that differ from the rule's defaults."""
+    """How one rule is used here: its mode, where it has another, and the parameters that differ from its defaults.
+
+    What occurred before `start` stays in shadow. What occurred before `baseline` is one list (存量超期清单), no cards.
+    """
 
     mode: Mode = "shadow"
+    exceptions: tuple[RuleException, ...] = ()
+    start: date | None = None
+    baseline: date | None = None
     parameters: dict[str, float] = {}
 
 
@@ -233,6 +254,9 @@ class Limits(_Entry, frozen=True, kw_only=True):
     issue: LimitText = "10 wd"  # art. 44
     archive: LimitText | None = None
     reply: LimitText | None = None
+    complaint_accept: LimitText | None = None  # from complaint_filed to complaint_accepted
+    complaint: LimitText | None = None  # from complaint_accepted to complaint_closed
+    request: LimitText | None = None  # direct line (企业诉求): from request_filed to request_closed
     extension_days_max: Annotated[int, msgspec.Meta(ge=0, le=365)] = 10  # art. 42(1)
     extension_joint_days_max: Annotated[int, msgspec.Meta(ge=0, le=365)] = 15  # art. 42(2)
     warning_days: Annotated[float, msgspec.Meta(ge=0, le=365)] = 2  # warn when fewer days than this remain
@@ -351,6 +375,7 @@ __all__ = [
     "Nature",
     "Power",
     "Region",
+    "RuleException",
     "RuleSetting",
     "Rulebook",
     "RulebookHistory",

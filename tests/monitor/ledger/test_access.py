@@ -46,7 +46,7 @@ def test_another_schema_version_is_refused(tmp_path: Path) -> None:
     """Tables of another version are never guessed at."""
     with Ledger.open(url(tmp_path)) as ledger, ledger.write() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE name = 'schema_version'"))
-    with pytest.raises(LedgerError, match="version 99, this program needs 1"):
+    with pytest.raises(LedgerError, match="version 99, this program needs 2"):
         Ledger.open(url(tmp_path))
 
 
