@@ -35,8 +35,8 @@ def _holiday(book: Rulebook, until: datetime) -> Rulebook:
 
 
 def _modes(book: Rulebook, until: datetime) -> Rulebook:
-    """Show one rule to inspectors only, and switch another off."""
-    return replace(book, rules={**book.rules, "V01": RuleSetting(mode="lead"), "V03": RuleSetting(mode="off")})
+    """Switch one rule off, and show another to inspectors only."""
+    return replace(book, rules={**book.rules, "V01": RuleSetting(mode="off"), "V04": RuleSetting(mode="lead")})
 
 
 def _catalogue(book: Rulebook, until: datetime) -> Rulebook:
