@@ -1,8 +1,9 @@
 """Generate the example rulebook of Yulin City, Guangxi, at its published size of 2009 (domain.md section 4.4).
 
 50 departments, 137 windows, 507 items; over promised-time items (承诺件) a mean statutory limit of 23.98 and a mean
-promised limit of 13.80 working days; approval delegated to the window for 442 items; 56 enterprises and 55 projects
-on the direct line. Everything is drawn from one seed, so that the files come out the same byte for byte.
+promised limit of 13.80 working days; approval delegated to the window for 442 items, in 26 departments for all they
+have; 56 enterprises and 55 projects on the direct line. Everything is drawn from one seed, so that the files come out
+the same byte for byte.
 
 Usage: python scripts/generate_yulin.py [FOLDER]
 """
@@ -10,6 +11,7 @@ Usage: python scripts/generate_yulin.py [FOLDER]
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +37,7 @@ from yulin_tables import (
 HERE: Final = Path(__file__).resolve().parent
 TARGET: Final = HERE.parent / "monitor" / "rulebooks" / "yulin"
 WINDOWS, OPERATORS, ITEMS, APPROVE_DELEGATED = 137, 180, 507, 442
+DEPARTMENTS, DOUBLE_HUNDRED = 50, 26  # 双百部门: every power delegated, every case on time
 STATUTORY_MEAN, PROMISED_MEAN = 23.98, 13.8
 ENTERPRISES, PROJECTS = 56, 55
 
@@ -132,9 +135,19 @@ def draw_limits(rng: Random, items: list[Item]) -> None:
 
 
 def withhold_approval(rng: Random, items: list[Item]) -> None:
-    """Leave approval with the department for what goes up or needs others, and for a few more."""
-    withheld = [item for item in items if item.type in {"escalated", "joint"}]
-    others = [item for item in items if item.type == "promised" and item.nature == "licence"]
+    """Leave approval with the department for part of its items, in all but the 26 that delegate everything.
+
+    What goes up or needs others comes first: the departments with most of it keep approval of it, and of a few more.
+    """
+    hard = [item for item in items if item.type in {"escalated", "joint"}]
+    counts = Counter(item.department.code for item in hard)
+    keeping = {code for code, _ in counts.most_common(DEPARTMENTS - DOUBLE_HUNDRED)}
+    withheld = [item for item in hard if item.department.code in keeping]
+    others = [
+        item
+        for item in items
+        if item.type == "promised" and item.nature == "licence" and item.department.code in keeping
+    ]
     withheld += rng.sample(others, len(items) - APPROVE_DELEGATED - len(withheld))
     for item in withheld:
         item.approve_delegated = False

@@ -50,6 +50,12 @@ def test_powers_given_to_windows_are_those_published() -> None:
     assert given == {(item.code, power) for item in yulin().items for power in item.delegated}
 
 
+def test_departments_that_can_be_double_hundred_are_those_published() -> None:
+    """26 of the 50 departments delegate every power over every item they have (双百部门 need that and no late case)."""
+    keeping = {item.department for item in yulin().items if len(item.delegated) < 3}
+    assert len(keeping) == 50 - 26
+
+
 def test_every_kind_of_item_and_source_is_there() -> None:
     """All types and natures occur; a source is nightly, one tells suspensions late, one cannot tell acceptance."""
     assert {item.type for item in yulin().items} == {"instant", "promised", "joint", "escalated"}
