@@ -224,6 +224,10 @@ _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder(order="deterministic")
 _AT_FIELD = re.compile(r" - at `\$\.?([^`]*)`$")
 _QUOTED = re.compile(r"`([^`]*)`")
+_ENUM_VALUE = re.compile(r"^(Invalid enum value )'(.*)'$", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z_.-]{1,32}")
+_NAME = re.compile(r"[\w.@$-]{1,40}")
+"""What looks like a code or the name of a field; anything else may be a text somebody wrote, and is not repeated."""
 
 
 def decode(raw: bytes) -> Event:
@@ -349,8 +353,14 @@ def _explain(message: str) -> EventError:
         return EventError("missing", _join(path, named.group(1)), "event")
     if said.startswith("Object contains unknown field") and named:
         return EventError("unknown_field", _join(path, named.group(1)))
-    return EventError("invalid", path or "event", said)
+    return EventError("invalid", path or "event", _ENUM_VALUE.sub(_discreetly, said))
+
+
+def _discreetly(found: re.Match[str]) -> str:
+    value = found.group(2)
+    return f"{found.group(1)}'{value}'" if _WORD.fullmatch(value) else f"{found.group(1)}of {len(value)} characters"
 
 
 def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name or '""'
+    named = name if not name or _NAME.fullmatch(name) else f"({len(name)} characters)"
+    return f"{path}.{named}" if path else named or '""'

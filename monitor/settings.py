@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     lang: Lang = "zh"
     seal_key: Path | None = None
     """File with the key of seals; by default `seal.key` beside the ledger."""
+    text_key: Path | None = None
+    """File with the key of the marks of texts, which ledgers must share to agree; by default `texts.key` beside it."""
 
     @property
     def ledger_url(self) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from monitor.events import CONSOLE, Event, EventError, EventType, content, content_hash, decode
+from monitor.ledger.texts import Marker
 from monitor.rulebook.model import Rulebook
 
 VERDICTS = frozenset({EventType.CARD_UPHELD, EventType.CARD_CANCELLED, EventType.CARD_CONFIRMED})
@@ -43,17 +44,18 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """An event that may be taken, with its canonical content."""
+    """An event that may be taken, with its canonical content; `text` is what its mark stands for, where it was said."""
 
     event: Event
     content: bytes
     content_hash: bytes
     received_at: datetime
     backfill: bool
+    text: str | None = None
 
 
-def admit(delivery: Delivery, rulebook: Rulebook) -> Admitted:
-    """Decode a delivery and check that its source may send it. Raises Refused."""
+def admit(delivery: Delivery, rulebook: Rulebook, marker: Marker) -> Admitted:
+    """Decode a delivery and check that its source may send it; from here on its text is a mark. Raises Refused."""
     if delivery.fault is not None:
         raise Refused(delivery.fault, None)
     try:
@@ -64,10 +66,11 @@ def admit(delivery: Delivery, rulebook: Rulebook) -> Admitted:
     error_found = _objection(event, delivery.bound_source, rulebook)
     if error_found is not None:
         raise Refused(error_found, event)
+    event, said = marker.seal(event)
     written = content(event)
     received_at = delivery.received_at or event.recorded or event.time
     assert received_at.tzinfo is not None, "an event is received at an aware instant"
-    return Admitted(event, written, content_hash(written), received_at.astimezone(UTC), delivery.backfill)
+    return Admitted(event, written, content_hash(written), received_at.astimezone(UTC), delivery.backfill, said)
 
 
 class Refused(Exception):

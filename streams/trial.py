@@ -16,6 +16,7 @@ from monitor.assessment import assess
 from monitor.events import RANK, TIME_MIN, Event, EventError
 from monitor.ledger import judging
 from monitor.ledger.judging import SourceState
+from monitor.ledger.texts import Marker
 from monitor.rulebook.model import RulebookHistory
 from monitor.verdict import Assessment, Clock, ClockPhase, Finding, JournalEntry, Light, Stage
 from streams.admission import Delivery, Refused, admit
@@ -96,8 +97,9 @@ class Trial(msgspec.Struct, frozen=True):
 class Bench:
     """Where deliveries are tried, one after the other; later ones find what earlier ones would have left.
 
-    `entries` and `judged` read a case: its events, and the moment up to which it was judged so far. `importing` is a
-    source that is held back, as while a file of it is imported, until `settle`.
+    `entries` and `judged` read a case: its events, and the moment up to which it was judged so far. `marker` makes the
+    marks of texts, by which duplicates are known. `importing` is a source that is held back, as while a file of it is
+    imported, until `settle`.
     """
 
     def __init__(
@@ -107,11 +109,12 @@ class Bench:
         states: Lookup[str, SourceState],
         entries: Callable[[str], list[JournalEntry]],
         judged: Callable[[str], datetime | None],
+        marker: Marker,
         importing: str | None = None,
     ) -> None:
         self._rulebooks, self._horizon = rulebooks, horizon
         self._states = {code: msgspec.structs.replace(state) for code, state in states.items()}
-        self._entries, self._judged = entries, judged
+        self._entries, self._judged, self._marker = entries, judged, marker
         self._held = {code: msgspec.structs.replace(state) for code, state in states.items()}
         if importing is not None:
             self._held.setdefault(importing, SourceState()).hold = TIME_MIN
@@ -120,7 +123,7 @@ class Bench:
     def try_out(self, delivery: Delivery) -> Trial:
         """Say what a delivery would do, and keep it for the next."""
         try:
-            admitted = admit(delivery, self._rulebooks.current.rulebook)
+            admitted = admit(delivery, self._rulebooks.current.rulebook, self._marker)
         except Refused as refused:
             return Trial("rejected", refused.event, refused.error)
         event = admitted.event

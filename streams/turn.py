@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, select
 
 from monitor.events import TIME_MIN, Event, EventError
-from monitor.ledger import judging, rejects
+from monitor.ledger import judging, rejects, texts
 from monitor.ledger.access import Ledger
 from monitor.ledger.changes import CHUNK, Cause, Changes, Standing
 from monitor.ledger.journal import JournalTail
@@ -48,6 +48,7 @@ class Turn:
         self._tail = JournalTail(stream, position.seq, position.chain_hash)
         self._changes = Changes(stream, self.horizon)
         self._rejects: list[dict[str, Any]] = []
+        self._texts: list[dict[str, Any]] = []
 
     @cached_property
     def _rulebooks(self) -> RulebookHistory:
@@ -98,6 +99,7 @@ class Turn:
         """Write everything this turn took and concluded, and move the position."""
         self._tail.write(self._connection)
         rejects.write(self._connection, self._rejects)
+        texts.write(self._connection, self._texts)
         self._changes.write(self._connection)
         changed = {code: state for code, state in self.states.items() if state != self._states_before.get(code)}
         judging.save_states(self._connection, self._stream, changed)
@@ -107,7 +109,7 @@ class Turn:
 
     def _admit(self, delivery: Delivery) -> Admitted | Outcome:
         try:
-            return admit(delivery, self._rulebooks.current.rulebook)
+            return admit(delivery, self._rulebooks.current.rulebook, self._ledger.texts.marker)
         except Refused as refused:
             return self._reject(delivery, refused.error, refused.event)
 
@@ -126,10 +128,20 @@ class Turn:
         state.applied += 1
         seen[event.case].add(identity)
         self._tail.append(event, admitted.content, admitted.content_hash, admitted.received_at, admitted.backfill)
+        self._keep_text(admitted)
         if standing is not None:
             standing.entries.append(JournalEntry(event, admitted.received_at, admitted.content_hash))
             standing.live = standing.live or not admitted.backfill
         return Outcome("applied", event.id, event.case)
+
+    def _keep_text(self, admitted: Admitted) -> None:
+        event, mark = admitted.event, admitted.event.data.text
+        if mark is not None:
+            assert not isinstance(mark, str), "a text was sealed when it was admitted"
+            kept = self._ledger.texts.row(
+                event.case or "", event.source, event.id, mark, admitted.text, admitted.received_at
+            )
+            self._texts.append(kept)
 
     def _reject(self, delivery: Delivery, error: EventError, event: Event | None) -> Outcome:
         sender = delivery.bound_source or (event.source if event is not None else "")

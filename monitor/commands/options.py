@@ -37,14 +37,15 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 @contextmanager
 def opened(url: str | None, create: bool = False) -> Iterator[Ledger]:
     """Open the ledger of a command; what is wrong with it is said on standard error, and the command ends."""
+    settings = Settings()
     try:
-        with Ledger.open(url or Settings().ledger_url, create=create) as ledger:
+        with Ledger.open(url or settings.ledger_url, create, settings.text_key) as ledger:
             yield ledger
     except LedgerError as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
     except DBAPIError as error:
-        err.print(f"{url or Settings().ledger_url}: {error.orig}", style="red", markup=False)
+        err.print(f"{url or settings.ledger_url}: {error.orig}", style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
 
 

@@ -97,6 +97,7 @@ def _bench(
 ) -> Iterator[tuple["Bench", "Rulebook"]]:
     """Give a place to try events: over the ledger, or with a mapping's rulebook where there is no ledger yet."""
     from monitor.ledger import Ledger, LedgerError
+    from monitor.ledger.texts import Marker
     from monitor.rulebook.model import RulebookHistory, RulebookVersion
     from streams.ticker import utc_now
     from streams.trial import Bench
@@ -109,7 +110,8 @@ def _bench(
                 raise
         version = RulebookVersion(1, _brought(found.rulebook, lang))
         states, source = _states_after_import({}, file, found, lang), found.mapping.source
-        bench = Bench(RulebookHistory((version,), version), utc_now(), states, _no_entries, _no_moment, source)
+        history = RulebookHistory((version,), version)
+        bench = Bench(history, utc_now(), states, _no_entries, _no_moment, Marker.passing(), source)
         yield bench, version.rulebook
         return
     with opened(url) as book:
@@ -119,7 +121,9 @@ def _bench(
         if found is not None:
             states = _states_after_import(states, file, found, lang)
         yield (
-            Bench(rulebooks, horizon, states, book.entries, lambda case: _judged(book, case)),
+            Bench(
+                rulebooks, horizon, states, book.entries, lambda case: _judged(book, case), book.texts.trial_marker()
+            ),
             rulebooks.current.rulebook,
         )
 

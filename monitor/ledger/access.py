@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, insert, inspect, select
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from monitor.ledger import judging, positions, rejects, schema
+from monitor.ledger import judging, positions, rejects, schema, texts
 from monitor.ledger.connect import connect
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.judging import SourceState
@@ -30,10 +30,11 @@ class Ledger:
     Make one with `Ledger.open`; close it when done, or use it as a context manager.
     """
 
-    def __init__(self, url: str, path: Path, create: bool) -> None:
+    def __init__(self, url: str, path: Path, create: bool, text_key: Path | None = None) -> None:
         self.url, self.path, self.folder = url, path, path.parent
         self.publications = Publications()
         self.vault = rejects.Vault(self.folder)
+        self.texts = texts.TextVault(self.folder, text_key)
         if create:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)  # who may read the cases is the operator's to widen, not the umask's
@@ -49,8 +50,10 @@ class Ledger:
             raise
 
     @classmethod
-    def open(cls, url: str, create: bool = True) -> "Ledger":
+    def open(cls, url: str, create: bool = True, text_key: Path | None = None) -> "Ledger":
         """Open the ledger at a database URL such as `sqlite:///data/ledger.sqlite`.
+
+        `text_key` is the file with the key of its texts' marks, by default `texts.key` in its folder.
 
         Raises LedgerError for a URL that is none or of a database not supported, a missing ledger that is not to
         be created, one of another schema version, or a file or folder that cannot be used.
@@ -63,7 +66,7 @@ class Ledger:
             raise LedgerError(f"{url!r}: this version keeps its ledger in an SQLite file; write sqlite:///PATH")
         path = Path(str(parsed.database)).absolute()
         try:
-            return cls(url, path, create)
+            return cls(url, path, create, text_key)
         except OSError as error:
             raise LedgerError(
                 f"{path}: the ledger cannot be opened ({error.strerror}); check path and rights"

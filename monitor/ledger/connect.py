@@ -12,8 +12,9 @@ BUSY_TIMEOUT_SECONDS = 30
 def connect(url: URL) -> Engine:
     """Make a database engine; on SQLite every transaction is explicit and every commit durable."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+        return create_engine(url, hide_parameters=True)
+    # What is written is somebody's: an error that quotes it would carry it into a log.
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

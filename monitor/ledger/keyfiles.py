@@ -19,6 +19,15 @@ def key_in(path: Path, make: Callable[[], bytes]) -> bytes:
     return _read(path)
 
 
+def existing_key(path: Path) -> bytes:
+    """Read a key that must be there: a new one would open nothing. Raises LedgerError as `key_in`, or for no file."""
+    if not path.exists():
+        raise LedgerError(
+            f"{path}: this key is missing, and what it encrypted cannot be read; restore it from a backup"
+        )
+    return _read(path)
+
+
 def _write_new(path: Path, key: bytes) -> None:
     """Write a key file whole or not at all, and leave one that another process made meanwhile."""
     # The mode is set as the file is made: there is no instant at which others could read it.

@@ -24,6 +24,13 @@ def add_up(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(_adding(table, connection.dialect.name), list(rows))
 
 
+def insert_new(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows; where the key exists, leave what is there."""
+    if rows:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+
 @cache
 def _replacing(table: Table, dialect: str, keep: frozenset[str]) -> Insert:
     return _statement(table, dialect, lambda name, new: new[name], keep)
