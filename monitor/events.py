@@ -226,7 +226,7 @@ _AT_FIELD = re.compile(r" - at `\$\.?([^`]*)`$")
 _QUOTED = re.compile(r"`([^`]*)`")
 _ENUM_VALUE = re.compile(r"^(Invalid enum value )'(.*)'$", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_.-]{1,32}")
-_NAME = re.compile(r"[\w.@$-]{1,40}")
+_NAME = re.compile(r"[A-Za-z0-9_.@$-]{1,40}|\w{1,10}")
 """What looks like a code or the name of a field; anything else may be a text somebody wrote, and is not repeated."""
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from monitor.ledger import judging, positions, rejects, schema, texts
-from monitor.ledger.connect import connect
+from monitor.ledger.connect import connect, discard_copies
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.judging import SourceState
 from monitor.ledger.lease import Lease
@@ -182,6 +182,10 @@ class Ledger:
             if cases is None:
                 return connection.execute(every.where(~schema.cases.c.marked)).rowcount
             return sum(connection.execute(every.where(schema.cases.c.case == case)).rowcount for case in cases)
+
+    def discard_copies(self) -> bool:
+        """Remove the copies the database keeps of erased texts; tell whether it could be done at once."""
+        return discard_copies(self._database, schema.texts.name)
 
     def _identify(self, create: bool) -> str:
         """Check the version of the tables, making them where there are none; return the ledger's own id."""

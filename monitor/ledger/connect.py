@@ -1,5 +1,7 @@
 """Connections to the database of a ledger, with the settings its promises rest on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -18,6 +20,33 @@ def connect(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+@contextmanager
+def overwriting(connection: Connection) -> Iterator[None]:
+    """Overwrite on the disk what is deleted meanwhile, where the database would leave it in free pages."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA secure_delete=ON")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
+
+
+def discard_copies(engine: Engine, table: str) -> bool:
+    """Remove the copies a database keeps of rows overwritten lately; tell whether it could be done at once."""
+    if engine.dialect.name == "sqlite":
+        raw = engine.raw_connection()
+        try:
+            busy, _, _ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            raw.close()
+        return not busy
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"VACUUM {table}")
+    return True
 
 
 def _prepare(connection: Any, record: object) -> None:

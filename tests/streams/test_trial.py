@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.events import Due, Event, EventData
+from monitor.ledger.texts import Marker
 from monitor.rulebook.model import ClockProfile, RulebookHistory, RulebookVersion, Season
 from streams.engine import Delivery, Engine
 from streams.trial import Bench, Trial, last_time, log_deliveries
@@ -49,7 +50,8 @@ def bench(engine: Engine, horizon: datetime) -> Bench:
         stored = ledger.assessment(case)
         return stored.judged_at if stored else None
 
-    return Bench(ledger.rulebooks(horizon), horizon, ledger.source_states(), ledger.entries, judged)
+    marker = ledger.texts.trial_marker()
+    return Bench(ledger.rulebooks(horizon), horizon, ledger.source_states(), ledger.entries, judged, marker)
 
 
 def tried(bench: Bench, *events: Event) -> list[Trial]:
@@ -132,9 +134,8 @@ def test_a_log_is_told_case_by_case_and_ends_like_its_import(tmp_path: Path) -> 
     version = RulebookVersion(1, TOWN)
     until = last_time(path, MAPPING)
     assert until == LAST_ROW
-    trying = Bench(
-        RulebookHistory((version,), version), until + timedelta(days=1), {}, lambda case: [], lambda case: None, "files"
-    )
+    history, horizon = RulebookHistory((version,), version), until + timedelta(days=1)
+    trying = Bench(history, horizon, {}, lambda case: [], lambda case: None, Marker.passing(), "files")
     ends: dict[str | None, list[str]] = {}
     for case, placed in log_deliveries(path, MAPPING):
         for _, delivery in placed:
