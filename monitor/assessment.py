@@ -21,6 +21,7 @@ from monitor.rules.evidence import stamp
 from monitor.timing import key, next_change
 from monitor.verdict import (
     CLOSED_STAGES,
+    STANDING,
     Assessment,
     Clock,
     Finding,
@@ -210,6 +211,6 @@ def _severities(clocks: Iterable[Clock], judged_at: datetime) -> Iterator[Severi
 
 def _found(findings: Iterable[Finding]) -> Iterator[Severity]:
     for finding in findings:
-        if finding.mode != "card":
+        if finding.mode != "card" or finding.state not in STANDING:
             continue
         yield Severity.NOTICE if finding.state == "contested" else finding.severity

@@ -142,7 +142,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         return version.rulebook.item.get(self.item_code)
 
     @cached_property
-    def _registered(self) -> dict[str, Source]:
+    def registered(self) -> dict[str, Source]:
         """The sources of the case as registered now; one no longer registered could send what it last could."""
         books = (self.rulebooks.current, *reversed(self.rulebooks.versions))
         found = (next((s for v in books if (s := v.rulebook.source.get(code))), None) for code in self.sources)
@@ -150,12 +150,12 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def _source_at(self, code: str, instant: datetime) -> Source | None:
         """Find a source as it was registered at an instant: a change of its lateness makes nothing late afterwards."""
-        return self.rulebooks.at(instant).rulebook.source.get(code) or self._registered.get(code)
+        return self.rulebooks.at(instant).rulebook.source.get(code) or self.registered.get(code)
 
     @cached_property
     def sendable(self) -> frozenset[EventType]:
         """The types that the sources of the case are able to send, all of them together."""
-        declared = [source.types for source in self._registered.values()]
+        declared = [source.types for source in self.registered.values()]
         return frozenset().union(*declared) if all(declared) else _EVERY_TYPE
 
     def can_send(self, *types: EventType) -> bool:
@@ -165,11 +165,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def reports_suspensions_at_end(self) -> bool:
         """Tell whether a source of the case reports suspensions only once they have ended."""
-        return any(source.suspensions_at_end for source in self._registered.values())
+        return any(source.suspensions_at_end for source in self.registered.values())
 
     def tolerance(self, *events: Event) -> timedelta:
         """Tell how far the clocks behind these events may disagree before order means anything."""
-        sources = (self._registered.get(event.source) for event in events)
+        sources = (self.registered.get(event.source) for event in events)
         return max((source.tolerance for source in sources if source is not None), default=timedelta())
 
     def before(self, a: Event, b: Event) -> bool:
@@ -177,7 +177,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
         That is by more than the tolerance of their sources, and by days where one knows days only.
         """
-        sources = (self._registered.get(event.source) for event in (a, b))
+        sources = (self.registered.get(event.source) for event in (a, b))
         if any(source is not None and source.precision == "day" for source in sources):
             return self.current.days.day(a.time) < self.current.days.day(b.time)
         return b.time - a.time > self.tolerance(a, b)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from monitor.ledger.schema import cases, findings, outbox, rejects, stats_units
-from monitor.verdict import Light
+from monitor.verdict import STANDING, Light
 
 SHOWN_MODE: Final = "card"
 """The mode of findings that count in figures and stand on boards."""
@@ -108,14 +108,15 @@ def unjudged(connection: Connection, horizon: datetime) -> int:
     return _count(connection, cases.c.next_change <= horizon)
 
 
+def is_shown() -> ColumnElement[bool]:
+    """Give the condition on `findings` of those boards show: cards, neither withdrawn nor cancelled."""
+    return and_(findings.c.mode == SHOWN_MODE, findings.c.state.in_(STANDING))
+
+
 def standing_findings(connection: Connection) -> dict[tuple[str, str, int, str], int]:
-    """Count the findings shown that are not withdrawn, by (rule, kind, severity, state)."""
+    """Count the findings shown, by (rule, kind, severity, state)."""
     keys = (findings.c.rule, findings.c.kind, findings.c.severity, findings.c.state)
-    counted = connection.execute(
-        select(*keys, func.count())
-        .where(findings.c.state != "withdrawn", findings.c.mode == SHOWN_MODE)
-        .group_by(*keys)
-    )
+    counted = connection.execute(select(*keys, func.count()).where(is_shown()).group_by(*keys))
     return {(row[0], row[1], row[2], row[3]): row[4] for row in counted}
 
 

@@ -68,7 +68,7 @@ def _clocks(case: CaseFile, clocks: Clocks) -> Iterator[tuple[datetime, str, str
 
 def _findings(findings: Iterable[Finding]) -> Iterator[tuple[datetime, str, str]]:
     for finding in findings:
-        if finding.mode != "card" or finding.state == "provisional":
+        if finding.mode != "card" or finding.state in ("provisional", "cancelled"):
             continue
         name = "findings_contested" if finding.state == "contested" else f"findings_{finding.kind}"
         yield finding.occurred_at, finding.department, name

@@ -23,7 +23,7 @@ from monitor.ledger import Ledger, judging, positions
 from monitor.ledger.verified import last_verification
 from monitor.rulebook.model import Rulebook
 from monitor.rules import RULES
-from monitor.verdict import Light, Severity
+from monitor.verdict import STANDING, Light, Severity
 
 CACHE_SECONDS: Final = 1.0
 CACHE_SHARE: Final = 10
@@ -141,12 +141,17 @@ def _findings(connection: Connection) -> Iterator[Metric]:
             (rule.id, severity.name.lower(), state): 0
             for rule in RULES.values()
             for severity in Severity
-            for state in ("live", "provisional", "contested")
+            for state in STANDING
         }
     )
     for (rule_id, _kind, severity, state), count in figures.standing_findings(connection).items():
         standing[_known(rule_id, RULES), Severity(severity).name.lower(), state] += count
-    yield _gauge("supervision_findings", "Findings shown and not withdrawn.", standing, ("rule", "severity", "state"))
+    yield _gauge(
+        "supervision_findings",
+        "Findings shown, neither withdrawn nor cancelled.",
+        standing,
+        ("rule", "severity", "state"),
+    )
 
 
 def _the_rest(connection: Connection, horizon: datetime, rulebook: Rulebook) -> Iterator[Metric]:

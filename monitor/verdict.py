@@ -7,7 +7,7 @@ Nothing here varies continuously: a running clock has a due instant, and `used` 
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -36,6 +36,10 @@ FindingState = Literal["live", "provisional", "contested", "cancelled"]
 """What an assessment says of a finding; the ledger adds `withdrawn` for one that is no longer said.
 
 `cancelled`: an inspector took it back (`card_cancelled`); it is kept, told to nobody and in no figure but its own."""
+STANDING: Final[tuple[FindingState, ...]] = ("live", "provisional", "contested")
+"""The states of a finding that is held against somebody."""
+TOLD: Final[tuple[FindingMode, ...]] = ("lead", "card")
+"""The modes in which anybody is told of a finding."""
 
 
 class Severity(IntEnum):

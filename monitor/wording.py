@@ -69,6 +69,12 @@ def say_item(code: str, lang: Lang, book: Rulebook) -> str:
     return code if item is None else (item.name if lang == "zh" else item.name_en)
 
 
+def say_region(code: str, lang: Lang, book: Rulebook) -> str:
+    """Name a region; an unknown code stands for itself."""
+    region = book.region.get(code)
+    return code if region is None else (region.name if lang == "zh" else region.name_en)
+
+
 def say_severity(severity: Severity, lang: Lang) -> str:
     """Name a severity."""
     return text(f"severity.{severity.name.lower()}", lang)

@@ -273,8 +273,9 @@ def _lines(told: dict[str, Any], lang: Lang) -> list[str]:
     lines = [clock["text"] for clock in told["clocks"]]
     for act in ("raised", "withdrawn"):
         for finding in told[act]:
-            shadow = text("try.shadow", lang) if finding["mode"] == "shadow" else ""
-            lines.append(text(f"try.{act}", lang, finding=finding["text"]) + shadow)
+            mode = finding["mode"]
+            untold = text(f"try.{mode}", lang) if mode in ("shadow", "backlog") else ""
+            lines.append(text(f"try.{act}", lang, finding=finding["text"]) + untold)
     changed = [name for name in ("stage", "light") if told[name] is not None]
     return lines + [text(f"try.{name}", lang, **{name: text(f"{name}.{told[name]}", lang)}) for name in changed]
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, RowMapping, case, func, select
 
-from monitor.figures import SHOWN_MODE
+from monitor.figures import is_shown
 from monitor.language import Lang, catalogue, text
 from monitor.ledger.schema import findings
 from monitor.rulebook.model import Rulebook
@@ -42,14 +42,14 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 def newest_findings(connection: Connection, rulebook: Rulebook, lang: Lang) -> list[Shown]:
-    """Read the newest violations shown that are not withdrawn.
+    """Read the newest violations shown.
 
     Found live, a finding is as new as its discovery; found in a loaded past, as new as the act itself.
     """
     new_at = case((findings.c.announced, findings.c.detected_at), else_=findings.c.occurred_at)
     rows = connection.execute(
         select(findings, new_at.label("new_at"))
-        .where(findings.c.kind == "conduct", findings.c.mode == SHOWN_MODE, findings.c.state != "withdrawn")
+        .where(findings.c.kind == "conduct", is_shown())
         .order_by(new_at.desc(), findings.c.id)
         .limit(FINDINGS_SHOWN)
     )
@@ -61,7 +61,7 @@ def tickets(connection: Connection, rulebook: Rulebook, lang: Lang) -> list[Tick
     counted = func.count(findings.c.case.distinct())
     causes = (
         select(func.min(findings.c.id).label("example"), counted.label("cases"))
-        .where(findings.c.kind == "data", findings.c.mode == SHOWN_MODE, findings.c.state != "withdrawn")
+        .where(findings.c.kind == "data", is_shown())
         .group_by(findings.c.rule, findings.c.cause)
         .order_by(counted.desc(), findings.c.rule, findings.c.cause)
         .limit(TICKETS_SHOWN)

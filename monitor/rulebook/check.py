@@ -9,7 +9,7 @@ from monitor.rulebook.check_profiles import check_profiles
 from monitor.rulebook.draft import Draft, Placed
 from monitor.rulebook.faults import Fault, fault
 from monitor.rulebook.files import LISTS
-from monitor.rulebook.model import Delegation, DirectLine, Region
+from monitor.rulebook.model import Delegation, DirectLine, Region, RuleSetting
 from monitor.rules import RULES
 
 
@@ -125,11 +125,23 @@ def rules(draft: Draft) -> Iterator[Fault]:
         if code not in RULES:
             yield setting.fault("unknown_rule", code=code, known=", ".join(sorted(RULES)))
             continue
+        yield from _exceptions(draft, setting)
         known = RULES[code].parameters
         for name in setting.value.parameters:
             if name not in known:
                 listed = ", ".join(known) or "-"
                 yield setting.fault("unknown_parameter", "parameters", name, rule=code, parameter=name, known=listed)
+
+
+def _exceptions(draft: Draft, setting: Placed[RuleSetting]) -> Iterator[Fault]:
+    """Report an exception that fits everything, and one for a source, department or item that is not listed."""
+    for position, exception in enumerate(setting.value.exceptions):
+        named = {name: getattr(exception, name) for name in ("source", "department", "item")}
+        if not any(named.values()):
+            yield setting.fault("exception_of_nothing", "exceptions", position)
+        for name, code in named.items():
+            if code is not None and code not in draft.sections.codes(f"{name}s"):
+                yield setting.fault(f"unknown_{name}", "exceptions", position, name, code=code)
 
 
 def _zone_exists(zone: str) -> bool:

@@ -222,7 +222,7 @@ class ClockProfile(_Entry, frozen=True, kw_only=True):
 
 
 class RuleException(_Entry, frozen=True, kw_only=True):
-    """Another mode of a rule where every code given here is that of the case."""
+    """Another mode of a rule where every code given here fits: source and item of the case, department charged."""
 
     mode: Mode
     source: Code | None = None
@@ -233,7 +233,8 @@ class RuleException(_Entry, frozen=True, kw_only=True):
 class RuleSetting(_Entry, frozen=True, kw_only=True):
     """How one rule is used here: its mode, where it has another, and the parameters that differ from its defaults.
 
-    What occurred before `start` stays in shadow. What occurred before `baseline` is one list (存量超期清单), no cards.
+    Of the exceptions that fit a source the first counts. What occurred before `start` stays in shadow; what occurred
+    before `baseline` is one list (存量超期清单), no cards. `monitor.rules.mode` puts them together.
     """
 
     mode: Mode = "shadow"
@@ -327,6 +328,10 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
                 code = self.region[code].parent
             above[region.code] = frozenset(chain)
         return above
+
+    def below(self, region: str) -> frozenset[str]:
+        """Give the codes of a region and of all below it; an unknown one stands for itself."""
+        return frozenset({region, *(code for code, above in self._ancestors.items() if region in above)})
 
     def may_speak_for(self, source: Source, region: str) -> bool:
         """Tell whether a source may send events of a region: its own regions and all below them."""

@@ -10,6 +10,7 @@ import msgspec
 from monitor.case import CaseFile
 from monitor.clocks import Clocks
 from monitor.rulebook.model import Rulebook, RuleSetting
+from monitor.rules.mode import Use, is_ever_on, mode_of, senders_of
 from monitor.verdict import Clock, Finding, FindingKind, FindingState, Severity, finding_id
 
 NO_SETTING: Final = RuleSetting()
@@ -99,7 +100,8 @@ def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[dateti
     for each, setting, parameters in _in_use(case.current):
         subject = Subject(case, clocks, parameters)
         try:
-            found = [_finding(each, setting, subject, violation) for violation in each.check(subject)]
+            said = (_finding(each, setting, subject, violation) for violation in each.check(subject))
+            found = [finding for finding in said if finding is not None]
             again = list(each.wake(subject)) if each.wake else []
         except Exception as error:  # noqa: BLE001 - whatever a rule fails with becomes a finding that names it
             findings.append(_crashed(each, subject, error))
@@ -117,21 +119,28 @@ def _in_use(book: Rulebook) -> list[_InUse]:
         known[len(RULES)] = [
             (each, setting, {**each.parameters, **setting.parameters})
             for each, setting in settings
-            if setting.mode != "off" or each.kind == "data"
+            if each.kind == "data" or is_ever_on(setting)
         ]
     return known[len(RULES)]
 
 
-def _finding(each: Rule, setting: RuleSetting, subject: Subject, violation: Violation) -> Finding:
-    mode = "card" if each.kind == "data" or setting.mode == "off" else setting.mode
+def _finding(each: Rule, setting: RuleSetting, subject: Subject, violation: Violation) -> Finding | None:
+    """Make a finding of a violation; None where the rule is off for its source, department or item."""
+    case = subject.case
+    use: Use = "card"
+    if each.kind == "conduct":
+        day = case.current.days.day(violation.occurred_at)
+        use = mode_of(setting, senders_of(case), violation.department, case.item_code, day)
+    if use == "off":
+        return None
     return Finding(
-        id=finding_id(subject.case.case, each.id, violation.subject),
+        id=finding_id(case.case, each.id, violation.subject),
         rule=each.id,
         rule_version=each.version,
         kind=each.kind,
         severity=violation.severity,
         state=violation.state,
-        mode=mode,
+        mode=use,
         subject=violation.subject,
         department=violation.department,
         cause=violation.cause,
@@ -142,9 +151,9 @@ def _finding(each: Rule, setting: RuleSetting, subject: Subject, violation: Viol
             "events": list(violation.events),
             "versions": {
                 "rule": each.version,
-                "calendar": subject.case.current.calendar.version,
+                "calendar": case.current.calendar.version,
                 "catalogue": subject.clocks.catalogue.version,
-                "rulebook": subject.case.rulebooks.current.version,
+                "rulebook": case.rulebooks.current.version,
             },
         },
     )
@@ -159,4 +168,6 @@ def _crashed(each: Rule, subject: Subject, error: Exception) -> Finding:
         cause=f"rule:{each.id}:{type(error).__name__}",
         evidence={"rule": each.id, "error": f"{type(error).__name__}: {error}"},
     )
-    return _finding(RULES["D04"], NO_SETTING, subject, violation)
+    finding = _finding(RULES["D04"], NO_SETTING, subject, violation)
+    assert finding is not None, "a finding about the data is never off"
+    return finding
