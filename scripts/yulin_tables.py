@@ -58,6 +58,18 @@ LEGS: Final = {
     "环境影响评价并联审批": ("SLJ", "LYJ"),
     "企业设立并联审批": ("GSH", "DSJ", "ZLJ", "GAJ"),
 }
+COMPLETE: Final = frozenset(
+    {
+        *("ZJJ", "JJZD", "CZJ", "LDJ", "FCJ", "SZJ", "JTJ", "XMJ", "WSJ", "JSW"),
+        *("SJJ", "TYJ", "WJJ", "GSJ", "YCJ", "LYY", "DAJ", "YWJ", "GLJ", "GJJ"),
+    }
+)
+"""Departments that have declared their delegations complete: they have delegated approval of all their items, and
+decide no part of a joint case of others."""
+REPLACED: Final = {"CZJ": ("2009-06-30", "2009-07-01"), "LDJ": ("2009-06-30", "2009-07-01")}
+"""Departments whose chief representative was replaced: last day of the first, first day of the second."""
+AMOUNTS: Final = {"公积金个人贷款": 300_000, "资产处置": 1_000_000, "决算审计": 5_000_000, "设计及概算": 5_000_000}
+"""Up to how many yuan the chief representative may approve by himself, by what the item is about."""
 REGIONS: Final = (
     ("450000", "广西壮族自治区", "Guangxi Zhuang Autonomous Region", None, "region"),
     (CITY, "玉林市", "Yulin City", "450000", "city"),

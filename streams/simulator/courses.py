@@ -6,11 +6,12 @@ from typing import Final
 
 from monitor.events import Due, EventData, EventType
 from monitor.rulebook.model import ItemType
-from streams.simulator.intake import accept, accept_today, apply, consult, refuse, voucher
+from streams.simulator.intake import accept, accept_today, apply, bring_deferred, consult, refuse, voucher
 from streams.simulator.mix import Mix
-from streams.simulator.outcome import GRANTED, decide, finish, hand_over
+from streams.simulator.outcome import decide, finish, granted_opinion, hand_over
 from streams.simulator.proceeding import Proceeding
 from streams.simulator.timetable import overdue
+from streams.simulator.words import CHANGED_PLANS, COMPLEX, PROCEDURES
 
 _SUSPENDABLE_DAYS: Final = 4
 """Promises shorter than this leave no room for a procedure of art. 45 that is not late either way of counting it."""
@@ -44,7 +45,7 @@ def instant(case: Proceeding, mix: Mix, pace: float) -> None:
     case.minutes(5, 30, case.closing())
     decided_at = decide(case, case.at, granted=granted)
     case.minutes(2, 10, case.closing())
-    finish(case, case.at, granted=granted)
+    finish(case, case.at, mix, granted=granted)
     hand_over(case, mix, decided_at, today=True, granted=granted)
 
 
@@ -68,17 +69,19 @@ def promised(case: Proceeding, mix: Mix, pace: float) -> None:
 
 def on_time(case: Proceeding, mix: Mix, pace: float) -> None:
     """Decide and finish well within the promise."""
-    accept(case, mix)
+    accept(case, mix, deferrable=True)
     _handle(case, mix, _in_time(case, pace, case.at))
 
 
 def withdrawn(case: Proceeding, mix: Mix, pace: float) -> None:
-    """Accept, and then the applicant thinks better of it."""
+    """Accept, and then the applicant thinks better of it, and signs or confirms that he does."""
     accept(case, mix)
     end = _in_time(case, pace, case.at)
     _transfer(case, end)
     case.on_to(case.at + (end - case.at) * 0.7)
-    case.tell(EventType.WITHDRAW, data=EventData(reason_code="applicant_withdrew"))
+    reason = case.rng.choice(CHANGED_PLANS)
+    data = EventData(reason_code="applicant_withdrew", text=reason, confirmed=True)
+    case.tell(EventType.WITHDRAW, None if case.by_oneself else "accept", data)
 
 
 def suspended(case: Proceeding, mix: Mix, pace: float) -> None:
@@ -92,24 +95,35 @@ def suspended(case: Proceeding, mix: Mix, pace: float) -> None:
     _transfer(case, case.at + 0.2)
     case.at += 0.1 + 0.7 * rng.random()
     planned = rng.choice(_PLANNED_DAYS)
-    suspended_at, case.at = case.at, case.at + planned * (0.2 + 0.7 * rng.random())
-    resumed_at, case.at = case.at, suspended_at
+    suspended_at, resumed_at = case.at, case.at + planned * (0.2 + 0.7 * rng.random())
+    procedure = rng.choice(item.procedures)
     data = EventData(
-        procedure=rng.choice(item.procedures),
+        procedure=procedure,
         legal_basis="行政许可法第四十五条",
+        text=rng.choice(PROCEDURES),
         planned_days=planned,
         told_at=case.instant(),
-        approver=case.operator("approve"),
+        approver=case.head,
+        approver_role="organ_head",
     )
     known_at = resumed_at if case.reports_at_end(EventType.SUSPEND) else None
     case.tell(EventType.SUSPEND, "review", data, known_at=known_at)
+    if procedure == "hearing":
+        case.at += (resumed_at - suspended_at) * 0.8
+        hear(case)
     case.at = resumed_at
-    case.tell(EventType.RESUME, "review")
+    case.tell(EventType.RESUME, "review", EventData(procedure=procedure, result=f"JG-{case.case}"))
     latest = _latest(case, accepted_at) - 2 + resumed_at - suspended_at
     case.days(max(0.3, pace * float(case.counter.decided_within.days)), latest)
     end = case.at
     case.at = resumed_at
     return _handle(case, mix, end, transferred=True)
+
+
+def hear(case: Proceeding) -> None:
+    """Hold a hearing, in the chair somebody who does not review the case (art. 48)."""
+    department = case.counter.item.department
+    case.tell(EventType.HEARING, "review", EventData(chair=f"{department}-legal", officers=(f"{department}-recorder",)))
 
 
 def late_promised(case: Proceeding, mix: Mix, pace: float) -> None:
@@ -150,8 +164,9 @@ def extended(case: Proceeding, mix: Mix, pace: float) -> None:
     data = EventData(
         days=float(counter.extension_days),
         reason_code="complex_case",
+        text=case.rng.choice(COMPLEX),
         legal_basis="行政许可法第四十二条",
-        approver=f"{counter.item.department}-head",
+        approver=case.head,
         approver_role="organ_head",
         told_at=case.instant(),
     )
@@ -197,13 +212,13 @@ def joint(case: Proceeding, mix: Mix, pace: float) -> None:
         case.planned.add("V03")
         legs[legs.index((slowest, department))] = (late_at, department)
     for case.at, department in sorted(legs):
-        case.tell(EventType.APPROVE, "approve", GRANTED, None if department == lead else department)
+        case.tell(EventType.APPROVE, "approve", granted_opinion(case), None if department == lead else department)
     decided_at = case.at
     if lead not in counter.legs:
         case.days(0.3, end - 0.2)
         decide(case, case.at)
     case.days(0.2, end)
-    finish(case, case.at)
+    finish(case, case.at, mix)
     return hand_over(case, mix, decided_at)
 
 
@@ -270,6 +285,7 @@ def _handle(
     case: Proceeding, mix: Mix, end: float, *, decided_at: float | None = None, transferred: bool = False
 ) -> None:
     """Take an accepted case through review and decision to its finish at `end`, then hand over and archive."""
+    bring_deferred(case, case.at + (end - case.at) * 0.5)
     if not transferred:
         _transfer(case, end)
     if case.chance(mix.inspected):
@@ -280,5 +296,5 @@ def _handle(
     if decided_at is None:
         decided_at = end - min(_FINISH_DAYS, 0.3 * (end - case.at)) * case.rng.random()
     decided_at = decide(case, decided_at, granted=granted)
-    finish(case, end, granted=granted)
+    finish(case, end, mix, granted=granted)
     hand_over(case, mix, decided_at, granted=granted)

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final, get_args
 
 from monitor.events import CONSOLE, Channel, EventType
-from monitor.rulebook.model import DirectLine, Item, ItemType, Limit, Power, Rulebook, Source, parse_limit
+from monitor.rulebook.model import Delegation, DirectLine, Item, ItemType, Limit, Power, Rulebook, Source, parse_limit
 from streams.simulator.draw import Draw
 from streams.simulator.mix import Mix
 
@@ -14,8 +14,8 @@ _POPULAR_MAX: Final = 40.0
 _UNSTATED: Final = parse_limit("5 wd")
 """Within what a case is decided whose item states no limit at all."""
 
-Delegates = dict[tuple[str, Power], list[tuple[str, date, date]]]
-"""Operators by item and power, each with the first and last day of his delegation."""
+Delegates = dict[tuple[str, Power], list[Delegation]]
+"""Delegations by item and power."""
 Senders = dict[EventType, Source]
 """Which source tells of an event of each type; what nobody can send is not told."""
 
@@ -33,17 +33,19 @@ class Counter:
         self.statutory = _statutory(rulebook, item)
         self.decided_within = parse_limit(item.promised_limit) if item.promised_limit else self.statutory or _UNSTATED
         issue = item.issue_limit or (limits.issue if item.nature == "licence" else None)
-        self.issue = parse_limit(issue) if issue else None
-        self.archive = parse_limit(limits.archive) if limits.archive else None
-        self.reply = parse_limit(limits.reply) if limits.reply else None
+        self.issue = _stated(issue)
+        self.archive, self.reply = _stated(limits.archive), _stated(limits.reply)
+        self.complaint_accept, self.complaint = _stated(limits.complaint_accept), _stated(limits.complaint)
+        self.request = _stated(limits.request)
         self.extension_days = limits.extension_joint_days_max if item.legs else limits.extension_days_max
         self.legs = {department: parse_limit(limit) for department, limit in item.legs.items()}
         self.step_limits = {EventType(step): parse_limit(limit) for step, limit in item.step_limits.items()}
-        self._operators = {power: delegates.get((item.code, power), []) for power in get_args(Power)}
+        self._delegated = {power: delegates.get((item.code, power), []) for power in get_args(Power)}
+        self.amount_max = next((row.amount_max for row in self._delegated["approve"] if row.amount_max), None)
 
     def operator(self, power: Power, turn: int, day: date) -> str:
         """Name who uses a power on a day: a delegate at the window in turn, else the department's own official."""
-        delegates = [operator for operator, first, last in self._operators[power] if first <= day <= last]
+        delegates = [row.operator for row in self._delegated[power] if _is_valid(row, day)]
         return delegates[turn % len(delegates)] if delegates else f"{self.item.department}-{power}"
 
 
@@ -57,7 +59,7 @@ class Hall:
         self._counter = {kind: Draw((counter, counter.weight) for counter in of) for kind, of in counters.items()}
         self._type = Draw((kind, share) for kind, share in mix.types if kind in counters)
         self.channel = Draw(mix.channels)
-        self._senders: dict[tuple[str, Channel], Senders] = {}
+        self._senders: dict[tuple[str, Channel, bool], Senders] = {}
         promised = counters.get("promised", [])
         mean = sum(float(c.decided_within.days) * c.weight for c in promised)
         mean /= sum(c.weight for c in promised) or 1
@@ -86,23 +88,28 @@ class Hall:
 
     def direct_line(self, rng: Random, day: date) -> str | None:
         """Draw which enterprise or project on the direct line comes, if it is one of them."""
-        if rng.random() >= self.mix.direct_line:
-            return None
+        return self.line(rng, day) if rng.random() < self.mix.direct_line else None
+
+    def line(self, rng: Random, day: date) -> str | None:
+        """Draw one of those on the direct line; None where there is none on that day."""
         lines = [line.code for line in self.rulebook.direct_lines if _is_valid(line, day)]
         return rng.choice(lines) if lines else None
 
-    def senders(self, counter: Counter, channel: Channel) -> Senders:
-        """Tell which source sends what for a counter and a channel: always the same, as systems are."""
-        key = (counter.item.department, channel)
+    def senders(self, counter: Counter, channel: Channel, *, central: bool = False) -> Senders:
+        """Tell which source sends what for a counter and a channel: always the same, as systems are.
+
+        `central`: of what the centre itself handles, complaints and requests, whatever system the department has.
+        """
+        key = (counter.item.department, channel, central)
         if key not in self._senders:
-            self._senders[key] = self._connect(counter, channel)
+            self._senders[key] = self._connect(counter, channel, central)
         return self._senders[key]
 
     def _speakers(self, region: str) -> list[Source]:
         may_speak = self.rulebook.may_speak_for
         return [s for s in self.rulebook.sources if s.code != CONSOLE and may_speak(s, region)]
 
-    def _connect(self, counter: Counter, channel: Channel) -> Senders:
+    def _connect(self, counter: Counter, channel: Channel, central: bool) -> Senders:
         """Give a department the system it owns, else the centre's own, and online business the portal too.
 
         A portal tells what applicants do by themselves, the department's system all that follows.
@@ -111,7 +118,7 @@ class Hall:
         names = {department.name for department in self.rulebook.departments}
         owned = [s for s in speakers if s.owner == self.rulebook.department[counter.item.department].name]
         shared = [s for s in speakers if s.owner not in names and s.can_send(EventType.FINISH)]
-        home = (owned or shared or speakers)[0]
+        home = (shared or owned or speakers)[0] if central else (owned or shared or speakers)[0]
         senders = {kind: home for kind in EventType if home.can_send(kind)}
         if channel in ("online", "mobile"):
             for portal in speakers:
@@ -121,7 +128,8 @@ class Hall:
 
 
 _BY_ONESELF: Final = (
-    EventType.CONSULT, EventType.APPLY, EventType.SUPPLEMENT_RECEIVED, EventType.WITHDRAW, EventType.RATING,
+    EventType.CONSULT, EventType.APPLY, EventType.SUPPLEMENT_RECEIVED, EventType.DEFERRED_RECEIVED,
+    EventType.WITHDRAW, EventType.RATING, EventType.COMPLAINT_FILED, EventType.REQUEST_FILED,
 )  # fmt: skip
 """What an applicant does without a clerk."""
 
@@ -131,8 +139,12 @@ def _is_live(source: Source) -> bool:
     return source.lateness_hours == 0 and source.authentication != "import" and source.can_send(EventType.HEARTBEAT)
 
 
-def _is_valid(line: DirectLine, day: date) -> bool:
-    return line.valid_from <= day and (line.valid_to is None or day <= line.valid_to)
+def _is_valid(dated: DirectLine | Delegation, day: date) -> bool:
+    return dated.valid_from <= day and (dated.valid_to is None or day <= dated.valid_to)
+
+
+def _stated(limit: str | None) -> Limit | None:
+    return parse_limit(limit) if limit else None
 
 
 def _statutory(rulebook: Rulebook, item: Item) -> Limit | None:
@@ -148,5 +160,5 @@ def _delegates(rulebook: Rulebook) -> Delegates:
     """List who holds which power over which item, and when."""
     found: Delegates = {}
     for row in rulebook.delegations:
-        found.setdefault((row.item, row.power), []).append((row.operator, row.valid_from, row.valid_to or date.max))
+        found.setdefault((row.item, row.power), []).append(row)
     return found

@@ -1,12 +1,14 @@
-"""From the first question to acceptance: consult, apply, supplement, refuse, accept."""
+"""From the first question to acceptance: ticket, consult, apply, supplement, refuse, accept."""
 
 from monitor.events import EventData, EventType
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding
+from streams.simulator.words import NOT_COMPETENT
 
-_CONSULTED = ("hotline", "window")
 _AWAITED_DAYS = 12.0
 """How long applicants take at most to bring what was missing, in office days."""
+_DEFERRED_DAYS = 10
+"""Within how many office days a material accepted as missing is to be brought (容缺受理)."""
 
 
 def consult(case: Proceeding) -> None:
@@ -18,11 +20,14 @@ def consult(case: Proceeding) -> None:
 
 
 def apply(case: Proceeding, mix: Mix) -> None:
-    """Hand in an application, now and then after asking first."""
+    """Hand in an application, now and then after asking first, or after waiting for one's number to be called."""
+    if not case.by_oneself and case.chance(mix.ticketed):
+        case.tell(EventType.TICKET)
+        case.minutes(3, 20, case.closing())
     if EventType.CONSULT in case.counter.steps or case.chance(mix.consulted_first):
         consult(case)
         case.minutes(5, 40, case.closing())
-    case.tell(EventType.APPLY)
+    case.tell(EventType.APPLY, None if case.by_oneself else "accept")
 
 
 def refuse(case: Proceeding, mix: Mix) -> None:
@@ -30,20 +35,29 @@ def refuse(case: Proceeding, mix: Mix) -> None:
     apply(case, mix)
     case.minutes(5, 40, case.closing())
     data = EventData(
-        voucher=f"BSL-{case.case}", reason_code="not_competent", legal_basis="行政许可法第三十二条", remedies_told=True
+        voucher=f"BSL-{case.case}",
+        reason_code="not_competent",
+        text=case.rng.choice(NOT_COMPETENT),
+        legal_basis="行政许可法第三十二条",
+        remedies_told=True,
     )
     case.tell(EventType.REFUSE, "accept", data)
 
 
-def accept(case: Proceeding, mix: Mix) -> None:
-    """Apply and be accepted within the notice limit, after a supplement where something was missing."""
+def accept(case: Proceeding, mix: Mix, *, deferrable: bool = False) -> None:
+    """Apply and be accepted within the notice limit, after a supplement where something was missing.
+
+    `deferrable`: something minor may be accepted as missing; whoever lets it be has `bring_deferred` follow.
+    """
     apply(case, mix)
     if case.chance(mix.supplemented):
         supplement(case)
         case.minutes(10, 60, case.closing())
     else:
         look_through(case)
-    voucher(case)
+        if deferrable and case.chance(mix.deferred) and case.tells(EventType.ACCEPT, EventType.DEFERRED_RECEIVED):
+            return accept_deferred(case)
+    return voucher(case)
 
 
 def accept_today(case: Proceeding, mix: Mix) -> None:
@@ -59,7 +73,7 @@ def supplement(case: Proceeding) -> None:
     materials = tuple(material.code for material in case.counter.item.materials[:2])
     case.tell(EventType.SUPPLEMENT_NOTICE, "accept", EventData(materials=materials or None))
     case.days(2.5, case.at + _AWAITED_DAYS)
-    case.tell(EventType.SUPPLEMENT_RECEIVED, "accept")
+    case.tell(EventType.SUPPLEMENT_RECEIVED, None if case.by_oneself else "accept")
 
 
 def look_through(case: Proceeding) -> None:
@@ -74,3 +88,18 @@ def look_through(case: Proceeding) -> None:
 def voucher(case: Proceeding, data: EventData | None = None) -> None:
     """Accept with a dated, sealed voucher (art. 32(2))."""
     case.tell(EventType.ACCEPT, "accept", data or EventData(voucher=f"SL-{case.case}"))
+
+
+def accept_deferred(case: Proceeding) -> None:
+    """Accept although something minor is missing, to be brought by a day that is told (容缺受理)."""
+    case.deferred_until = case.timetable.instant(case.day, case.at + _DEFERRED_DAYS)
+    voucher(case, EventData(voucher=f"SL-{case.case}", deferred_until=case.deferred_until))
+
+
+def bring_deferred(case: Proceeding, by: float) -> None:
+    """Bring what was accepted as missing, before an office time and in time for the next step."""
+    if case.deferred_until is not None:
+        case.at += min(by - case.at, case.step_latest() - case.at, _DEFERRED_DAYS - 0.5) * (
+            0.1 + 0.8 * case.rng.random()
+        )
+        case.tell(EventType.DEFERRED_RECEIVED, None if case.by_oneself else "accept")

@@ -1,14 +1,17 @@
 """From the decision to the archive: approve, fee, finish, rating, issue, archive."""
 
-from monitor.events import EventData, EventType
+from typing import Final
+
+from monitor.events import EventData, EventType, Payment
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding
 from streams.simulator.timetable import overdue
+from streams.simulator.words import DENIALS, OPINIONS
 
-GRANTED = EventData(outcome="granted")
-DENIED = EventData(
-    outcome="refused", reason_code="conditions_not_met", legal_basis="行政许可法第三十八条", remedies_told=True
-)
+FINISHED: Final = EventData(outcome="granted")
+_GRANTED: Final = tuple(EventData(outcome="granted", text=opinion) for opinion in OPINIONS)
+_METHODS: Final[tuple[Payment, ...]] = ("bank", "bank", "pos", "online")
+"""Cash is not taken at the windows (domain.md V19)."""
 _RATINGS = tuple(EventData(rating=rating) for rating in (1, 1, 1, 1, 1, 1, 1, 2, 2, 3))
 _BAD = EventData(rating=4)
 _BAD_SHARE = 0.001  # Yulin publishes 99.9 % satisfied (domain.md 4.4)
@@ -18,18 +21,50 @@ def decide(case: Proceeding, at: float, *, granted: bool = True) -> float:
     """Decide at an office time, where cases of the item are decided apart from being finished; return when."""
     if case.needs(EventType.APPROVE):
         case.on_to(at)
-        case.tell(EventType.APPROVE, "approve", GRANTED if granted else DENIED)
+        case.tell(EventType.APPROVE, "approve", granted_opinion(case) if granted else denial(case))
     return case.at
 
 
-def finish(case: Proceeding, at: float, *, granted: bool = True) -> None:
-    """Finish, after the published fee was paid."""
-    fees = case.counter.item.fees
-    if fees and granted:
-        case.minutes(1, 5, at)
-        case.tell(EventType.FEE, "accept", EventData(amount=fees[0].amount))
+def granted_opinion(case: Proceeding) -> EventData:
+    """Write why something is granted; where whoever decides may do so up to an amount, how much it is."""
+    if case.counter.amount_max is None:
+        return case.rng.choice(_GRANTED)
+    amount = round(case.counter.amount_max * case.rng.uniform(0.05, 0.95))
+    return EventData(outcome="granted", text=case.rng.choice(OPINIONS), amount=amount)
+
+
+def denial(case: Proceeding) -> EventData:
+    """Refuse in writing, with reasons and remedies (art. 38)."""
+    return EventData(
+        outcome="refused",
+        reason_code="conditions_not_met",
+        text=case.rng.choice(DENIALS),
+        voucher=f"BYXK-{case.case}",
+        legal_basis="行政许可法第三十八条",
+        remedies_told=True,
+    )
+
+
+def finish(case: Proceeding, at: float, mix: Mix, *, granted: bool = True) -> None:
+    """Finish, after the published fee was assessed and paid."""
+    if case.counter.item.fees and granted:
+        pay(case, at, mix)
     case.on_to(at)
-    case.tell(EventType.FINISH, "accept", GRANTED if granted else DENIED)
+    case.tell(EventType.FINISH, "accept", FINISHED if granted else denial(case))
+
+
+def pay(case: Proceeding, by: float, mix: Mix) -> None:
+    """Pay one of the published fees, some of them reduced by an approval with a number."""
+    fee = case.rng.choice(case.counter.item.fees)
+    reduced = case.chance(mix.reduced)
+    amount, reduction = (fee.amount / 2, f"JM-{case.case}") if reduced else (fee.amount, None)
+    case.minutes(1, 5, by)
+    assessed = EventData(fee=fee.code, fee_act="assessed", amount=amount, reduction=reduction)
+    case.tell(EventType.FEE, "accept", assessed)
+    case.minutes(2, 15, by)
+    method = case.rng.choice(_METHODS)
+    paid = EventData(fee=fee.code, fee_act="paid", amount=amount, method=method, reduction=reduction)
+    case.tell(EventType.FEE, "accept", paid)
 
 
 def hand_over(case: Proceeding, mix: Mix, decided_at: float, *, today: bool = False, granted: bool = True) -> None:

@@ -1,6 +1,6 @@
 """One case being written down: where it stands in office time, and what has been told of it so far."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from random import Random
 from typing import Final, NamedTuple
@@ -26,6 +26,7 @@ class Visit(NamedTuple):
     channel: Channel
     direct_line: str | None
     applicant: str
+    with_item: bool = True  # a complaint or a request is about a department
 
 
 class Proceeding:
@@ -41,6 +42,7 @@ class Proceeding:
         self.planned: set[str] = set()
         self.events: list[Event] = []
         self.by_oneself = visit.channel != "window"
+        self.deferred_until: datetime | None = None
         self._visit = visit
         self._operators: dict[Power, str] = {}
         self._turn = int(rng.random() * 8)
@@ -48,6 +50,7 @@ class Proceeding:
         self._window = windows[self._turn % len(windows)] if windows else None
         self._minute = 60 * haste / timetable.seconds(day)
         self._step: tuple[EventType, float] | None = None
+        self._recorded = datetime.min.replace(tzinfo=UTC)
 
     def tell(
         self,
@@ -56,11 +59,13 @@ class Proceeding:
         data: EventData = _NOTHING,
         department: str | None = None,
         known_at: float | None = None,
+        operator: str | None = None,
     ) -> None:
         """Write an event down at the time reached, if a source can send it.
 
         `department` is another than the counter's, for a leg of a joint case. `known_at` is the office time at which
-        the source system learns of it, where that is not at once.
+        the source system learns of it, where that is not at once. `operator` is who used the power, where that is
+        not one of those who usually do.
         """
         if kind in _STEPS:
             self._step = (kind, self.at)
@@ -69,7 +74,12 @@ class Proceeding:
         if source is None:
             return
         moment = self.timetable.instant(self.day, self.at)
-        known = moment if known_at is None else self.timetable.instant(self.day, known_at)
+        entry = _ENTRY_SECONDS[int(self.rng.random() * len(_ENTRY_SECONDS))]
+        if known_at is None:
+            # One database writes down one step after the other, however quickly they follow.
+            recorded = self._recorded = max(self._recorded, moment + entry)
+        else:
+            recorded = self.timetable.instant(self.day, known_at) + entry
         item = counter.item
         self.events.append(
             Event(
@@ -78,12 +88,12 @@ class Proceeding:
                 type=kind,
                 time=moment if source.precision == "second" else self.timetable.blurred(moment, source.precision),
                 case=visit.case,
-                recorded=known + _ENTRY_SECONDS[int(self.rng.random() * len(_ENTRY_SECONDS))],
+                recorded=recorded,
                 region=counter.region,
-                item=item.code,
+                item=item.code if visit.with_item else None,
                 department=department or item.department,
                 window=None if department else self._window,
-                operator=None if by is None else self.operator(by, department),
+                operator=None if by is None else operator or self.operator(by, department),
                 operator_role=None if by is None else _ROLES[by],
                 channel=visit.channel,
                 direct_line=visit.direct_line,
@@ -93,12 +103,26 @@ class Proceeding:
         )
 
     def operator(self, power: Power, department: str | None = None) -> str:
-        """Name who uses a power in this case, here or in the department of a leg."""
+        """Name who uses a power in this case, here or in the department of a leg.
+
+        It is the same person from the first day to the last, but approval is given by who holds it on the day.
+        """
         if department is not None:
             return f"{department}-{power}"
+        if power == "approve":
+            return self.counter.operator(power, self._turn, self.timetable.day_of(self.day, self.at))
         if power not in self._operators:
             self._operators[power] = self.counter.operator(power, self._turn, self.timetable.days[self.day])
         return self._operators[power]
+
+    @property
+    def head(self) -> str:
+        """Name the head of the department, who decides nothing himself and allows what the law leaves to him."""
+        return f"{self.counter.item.department}-head"
+
+    def tells(self, *kinds: EventType) -> bool:
+        """Tell whether sources of the case can send events of all these types."""
+        return all(kind in self._visit.senders for kind in kinds)
 
     def chance(self, share: float) -> bool:
         """Draw whether something that befalls a share of cases befalls this one."""

@@ -73,6 +73,12 @@ class Timetable:
                 return datetime.fromtimestamp(origin + int(second), UTC)
         return datetime.fromtimestamp(origin + int(second) - 1, UTC)
 
+    def day_of(self, day: int, at: float) -> date:
+        """Tell on which day an office time falls."""
+        if self._live is None or day + at < self._live[0]:
+            return self.days[day + floor(at)]
+        return self.instant(day, at).astimezone(self.zone).date()
+
     def blurred(self, moment: datetime, precision: Literal["minute", "day"]) -> datetime:
         """Give a moment as a source knows it that writes down minutes or days only."""
         if precision == "minute":

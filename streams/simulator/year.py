@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from monitor.events import Event
 from monitor.rulebook.model import ItemType, Rulebook
+from streams.simulator.complaints import CHANNELS, complain, request
 from streams.simulator.courses import visit
 from streams.simulator.draw import Draw
 from streams.simulator.hall import Hall
@@ -63,6 +64,24 @@ class Centre:
             case = self.proceeding(f"{day:%Y%m%d}-{self.seed}-{number:04d}", rng, index, at)
             visit(case, self.mix, self.hall.pace)
             yield case
+        yield from self._aside(index, len(arrivals))
+
+    def _aside(self, index: int, visitors: int) -> Iterator[Proceeding]:
+        """Yield the complaints and the requests of a day: numbers of their own, apart from the cases."""
+        day = self.timetable.days[index]
+        for prefix, share, course in (("TS", self.mix.complained, complain), ("SQ", self.mix.requested, request)):
+            rng = Random(f"{self.seed}/{day}/{prefix}")
+            for number in range(1, int(share * visitors + rng.random()) + 1):
+                counter, channel = self.hall.counter(rng), rng.choice(CHANNELS)
+                line = self.hall.line(rng, day) if prefix == "SQ" else None
+                if prefix == "SQ" and line is None:
+                    continue
+                senders = self.hall.senders(counter, channel, central=True)
+                name = f"{prefix}{day:%Y%m%d}-{self.seed}-{number:03d}"
+                who = Visit(name, counter, senders, channel, line, f"{rng.getrandbits(64):016x}", with_item=False)
+                case = Proceeding(who, rng, self.timetable, index, self._arrival(rng))
+                course(case)
+                yield case
 
     def proceeding(
         self, case: str, rng: Random, day: int, at: float, haste: float = 1, kind: ItemType | None = None

@@ -49,8 +49,9 @@ def _item(number: int) -> Item:
         legs={"land": "15 wd", "build": "20 wd", "water": "10 wd"} if kind == "joint" else {},
         materials=(Material(code="m1", name="申请表"), Material(code="m2", name="身份证明")),
         fees=(Fee(code="f1", name="工本费", amount=10, basis="物价局"),) if number % 4 == 0 else (),
-        procedures=("expert_review", "inspection") if number % 2 else (),
+        procedures=("expert_review", "inspection", "hearing") if number % 2 else (),
         delegated=("accept", "review", "approve"),
+        two_persons=kind == "promised" and number % 3 == 0,
     )
 
 
@@ -62,7 +63,10 @@ def rulebook() -> Rulebook:
         name="小中心",
         name_en="Small centre",
         regions=(Region(code="4509", name="玉林市", name_en="Yulin", level="city"),),
-        departments=tuple(Department(code=d, name=d, name_en=d, region="4509") for d in DEPARTMENTS),
+        departments=tuple(
+            Department(code=d, name=d, name_en=d, region="4509", delegations_complete=d in ("trade", "tax", "health"))
+            for d in DEPARTMENTS
+        ),
         windows=tuple(Window(code=f"{d}-w{n}", department=d, name=f"{d}{n}") for d in DEPARTMENTS for n in (1, 2)),
         items=items,
         delegations=tuple(
@@ -96,6 +100,6 @@ def rulebook() -> Rulebook:
                 ),
             ),
         ),
-        limits=Limits(archive="30 wd", reply="2 wd"),
+        limits=Limits(archive="30 wd", reply="2 wd", complaint_accept="5 wd", complaint="30 wd", request="10 wd"),
         rules={f"V0{n}": RuleSetting(mode="card") for n in range(1, 8)},
     )

@@ -117,8 +117,8 @@ def test_a_live_centre_is_followed(rulebook: Rulebook) -> None:
 
 
 def test_a_running_monitor_takes_everything(rulebook: Rulebook, tmp_path: Path) -> None:
-    """What the centre tells in two minutes is applied by a real monitor, and all of it a duplicate the second time."""
-    start = datetime.now(UTC) - timedelta(minutes=2)
+    """What the centre tells in four minutes is applied by a real monitor, and all of it a duplicate the second time."""
+    start = datetime.now(UTC) - timedelta(minutes=4)
     events = LiveCentre(rulebook, 7, start, Mix(accepted_per_day=20)).events_until(datetime.now(UTC))
     with running(tmp_path, rulebook) as monitor:
         keys = {source: make_key(monitor.ledger, source) for source in ("hall", "portal", "vertical")}
