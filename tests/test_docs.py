@@ -10,7 +10,7 @@ from monitor.cli import COMMANDS
 from monitor.events import EVENT_BYTES_MAX, Event, EventData, EventType
 from monitor.metrics import reject_codes
 from monitor.rulebook.load import load
-from monitor.rulebook.model import CalendarRules, ClockProfile, Item, Limits, Source
+from monitor.rulebook.model import CalendarRules, ClockProfile, Item, Limits, RuleException, RuleSetting, Source
 from monitor.rules import RULES
 from streams.bodies import EVENTS_PER_REQUEST_MAX
 from streams.requests import ANSWER_SECONDS, BODY_BYTES_MAX, BODY_SECONDS
@@ -79,7 +79,7 @@ def test_the_rulebook_of_the_page_is_one(tmp_path: Path) -> None:
         (tmp_path / f"{number}.yaml").write_text(block, encoding="utf-8")
     assert load(tmp_path).items
     shown = {key for block in blocks for key in _keys(yaml.safe_load(block))}
-    for struct in (Item, Source, ClockProfile, Limits):
+    for struct in (Item, Source, ClockProfile, Limits, RuleSetting, RuleException):
         assert set(struct.__struct_fields__) <= shown, struct
     assert {"base", "regional", *CalendarRules.__struct_fields__} - {"version", "announced"} <= shown
 
