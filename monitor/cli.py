@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),
     "seal": Place("seal", "seal", "Sign where every chain of the ledger ends."),
+    "rejects": Place("rejects", "app", "List and show what was rejected."),
     "texts": Place("texts", "app", "Show and erase the free texts of a case."),
     "reassess": Place("reassess", "reassess", "Have cases assessed again."),
     "schema": Place("schema", "schema", "Print the JSON Schema of an event."),

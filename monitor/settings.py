@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitor.language import Lang
@@ -21,6 +22,8 @@ class Settings(BaseSettings):
     """File with the key of seals; by default `seal.key` beside the ledger."""
     text_key: Path | None = None
     """File with the key of the marks of texts, which ledgers must share to agree; by default `texts.key` beside it."""
+    reject_days: float = Field(default=30, gt=0, le=3650)
+    """How many days what was rejected can be looked into; then its bytes are deleted."""
 
     @property
     def ledger_url(self) -> str:

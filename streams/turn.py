@@ -78,7 +78,11 @@ class Turn:
         return outcomes
 
     def let_time_pass(self, limit: int) -> int:
-        """Assess again up to `limit` cases that are due, marked, or judged by an older rulebook; return how many."""
+        """Assess again up to `limit` cases that are due, marked, or judged by an older rulebook; return how many.
+
+        What was rejected long ago expires by the way.
+        """
+        self._ledger.vault.expire(self._connection, self._stream, self.horizon)
         causes: dict[str, Cause] = dict.fromkeys(self._due(limit), "time")
         for where in (cases.c.marked, cases.c.rulebook < self._rulebooks.current.version):
             for case in self._some(where, limit - len(causes)):

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -39,7 +39,8 @@ def opened(url: str | None, create: bool = False) -> Iterator[Ledger]:
     """Open the ledger of a command; what is wrong with it is said on standard error, and the command ends."""
     settings = Settings()
     try:
-        with Ledger.open(url or settings.ledger_url, create, settings.text_key) as ledger:
+        kept = timedelta(days=settings.reject_days)
+        with Ledger.open(url or settings.ledger_url, create, settings.text_key, kept) as ledger:
             yield ledger
     except LedgerError as error:
         err.print(str(error), style="red", markup=False)

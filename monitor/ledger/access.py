@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, insert, inspect, select
@@ -30,10 +30,12 @@ class Ledger:
     Make one with `Ledger.open`; close it when done, or use it as a context manager.
     """
 
-    def __init__(self, url: str, path: Path, create: bool, text_key: Path | None = None) -> None:
+    def __init__(
+        self, url: str, path: Path, create: bool, text_key: Path | None = None, rejects_kept: timedelta = rejects.KEPT
+    ) -> None:
         self.url, self.path, self.folder = url, path, path.parent
         self.publications = Publications()
-        self.vault = rejects.Vault(self.folder)
+        self.vault = rejects.Vault(self.folder, rejects_kept)
         self.texts = texts.TextVault(self.folder, text_key)
         if create:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,10 +52,13 @@ class Ledger:
             raise
 
     @classmethod
-    def open(cls, url: str, create: bool = True, text_key: Path | None = None) -> "Ledger":
+    def open(
+        cls, url: str, create: bool = True, text_key: Path | None = None, rejects_kept: timedelta = rejects.KEPT
+    ) -> "Ledger":
         """Open the ledger at a database URL such as `sqlite:///data/ledger.sqlite`.
 
-        `text_key` is the file with the key of its texts' marks, by default `texts.key` in its folder.
+        `text_key` is the file with the key of its texts' marks, by default `texts.key` in its folder;
+        `rejects_kept` how long what was rejected can be looked into.
 
         Raises LedgerError for a URL that is none or of a database not supported, a missing ledger that is not to
         be created, one of another schema version, or a file or folder that cannot be used.
@@ -66,7 +71,7 @@ class Ledger:
             raise LedgerError(f"{url!r}: this version keeps its ledger in an SQLite file; write sqlite:///PATH")
         path = Path(str(parsed.database)).absolute()
         try:
-            return cls(url, path, create, text_key)
+            return cls(url, path, create, text_key, rejects_kept)
         except OSError as error:
             raise LedgerError(
                 f"{path}: the ledger cannot be opened ({error.strerror}); check path and rights"

@@ -3,22 +3,29 @@
 What was refused may hold anything, names and identity numbers included; it must not lie in clear.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from cryptography.fernet import Fernet
-from sqlalchemy import Connection, insert, select
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import Connection, insert, select, update
 
 from monitor.events import EVENT_BYTES_MAX, EventError
-from monitor.ledger.keyfiles import key_in
+from monitor.ledger.connect import overwriting
+from monitor.ledger.errors import LedgerError
+from monitor.ledger.keyfiles import existing_key, key_in
 from monitor.ledger.schema import rejects
 
 _TEXT_MAX: Final = 500
 """Field names and details come from outside; longer ones are cut, the digest still tells deliveries apart."""
+
+KEPT: Final = timedelta(days=30)
+"""How long what was delivered can be looked into, unless a deployment says otherwise."""
+EXPIRED_AT_ONCE: Final = 200
+"""So many expire with one tick, which comes every second: it must keep events waiting no longer than they notice."""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -32,6 +39,7 @@ class Reject(msgspec.Struct, frozen=True):
     detail: str
     digest: str
     bytes_count: int
+    expired_at: datetime | None = None
 
     @property
     def error(self) -> EventError:
@@ -40,10 +48,10 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class Vault:
-    """Encrypt and decrypt the bytes of rejects with a key kept beside the ledger."""
+    """Encrypt and decrypt the bytes of rejects with a key kept beside the ledger, and delete them in time."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "rejects.key"
+    def __init__(self, folder: Path, kept: timedelta = KEPT) -> None:
+        self._path, self._kept = folder / "rejects.key", kept
 
     def row(self, stream: str, error: EventError, raw: bytes, source: str, received_at: datetime) -> dict[str, Any]:
         """Make the row of a reject."""
@@ -59,10 +67,41 @@ class Vault:
             "raw": self._fernet.encrypt(raw[:EVENT_BYTES_MAX]),
         }
 
-    def open(self, connection: Connection, seq: int) -> bytes:
-        """Decrypt what was delivered, up to EVENT_BYTES_MAX bytes of it."""
-        sealed: bytes = connection.execute(select(rejects.c.raw).where(rejects.c.seq == seq)).scalar_one()
-        return self._fernet.decrypt(sealed)
+    def open(self, connection: Connection, seq: int) -> tuple[Reject, bytes | None]:
+        """Read a reject, and what was delivered, up to EVENT_BYTES_MAX bytes of it; None: it has expired.
+
+        Raises LedgerError for a number there is none of, and for bytes the key does not open.
+        """
+        columns = [rejects.c[name] for name in (*Reject.__struct_fields__, "raw")]
+        row = connection.execute(select(*columns).where(rejects.c.seq == seq)).one_or_none()
+        if row is None:
+            raise LedgerError(f"there is no reject {seq}: 'monitor rejects list' shows those there are")
+        *told, raw = row
+        return Reject(*told), None if row.expired_at is not None else self.decrypt(raw)
+
+    def decrypt(self, raw: bytes) -> bytes:
+        """Decrypt the bytes of a reject. Raises LedgerError for any that the key does not open."""
+        try:
+            return Fernet(existing_key(self._path)).decrypt(raw)
+        except (InvalidToken, TypeError):
+            raise LedgerError(
+                f"a reject cannot be decrypted with {self._path}: it was changed, or encrypted with another key"
+            ) from None
+
+    def expire(self, connection: Connection, stream: str, horizon: datetime) -> int:
+        """Delete what was delivered too long ago, up to EXPIRED_AT_ONCE of it; reason and digest stay."""
+        due = (
+            (rejects.c.stream == stream)
+            & rejects.c.expired_at.is_(None)
+            & (rejects.c.received_at < horizon - self._kept)
+        )
+        query = select(rejects.c.seq).where(due).order_by(rejects.c.received_at).limit(EXPIRED_AT_ONCE)
+        expired = list(connection.execute(query).scalars())
+        if expired:
+            with overwriting(connection):
+                gone = update(rejects).where(rejects.c.seq.in_(expired)).values(raw=b"", expired_at=horizon)
+                connection.execute(gone)
+        return len(expired)
 
     @cached_property
     def _fernet(self) -> Fernet:
@@ -75,8 +114,12 @@ def write(connection: Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(insert(rejects), rows)
 
 
-def newest(connection: Connection, limit: int) -> list[Reject]:
-    """Read the newest rejects."""
+def newest(connection: Connection, limit: int, source: str | None = None, code: str | None = None) -> list[Reject]:
+    """Read the newest rejects, by default of any source and for any reason."""
     columns = [rejects.c[name] for name in Reject.__struct_fields__]
-    rows = connection.execute(select(*columns).order_by(rejects.c.seq.desc()).limit(limit))
-    return [Reject(*row) for row in rows]
+    query = select(*columns).order_by(rejects.c.seq.desc()).limit(limit)
+    if source is not None:
+        query = query.where(rejects.c.source == source)
+    if code is not None:
+        query = query.where(rejects.c.code == code)
+    return [Reject(*row) for row in connection.execute(query)]

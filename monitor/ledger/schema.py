@@ -225,9 +225,17 @@ rejects = Table(
     Column("detail", String, nullable=False),
     Column("digest", String, nullable=False),  # SHA-256 of the whole delivery
     Column("bytes_count", BigInteger, nullable=False),
-    Column("raw", LargeBinary, nullable=False),  # encrypted; at most EVENT_BYTES_MAX of it
+    Column("raw", LargeBinary, nullable=False),  # encrypted; at most EVENT_BYTES_MAX of it; empty: expired
+    Column("expired_at", InstantColumn),
     Index("rejects_newest", "received_at"),
     Index("rejects_code", "source", "code"),
+)
+Index(
+    "rejects_kept",
+    rejects.c.stream,
+    rejects.c.received_at,
+    sqlite_where=text("expired_at IS NULL"),
+    postgresql_where=text("expired_at IS NULL"),
 )
 
 chains = Table(

@@ -117,7 +117,7 @@ def test_what_may_not_be_taken_is_rejected_and_the_rest_goes_on(
     (kept,) = engine.ledger.rejects()
     assert (kept.code, kept.field) == (code, field)
     with engine.ledger.read() as connection:
-        assert engine.ledger.vault.open(connection, kept.seq) == delivery.raw[:EVENT_BYTES_MAX]
+        assert engine.ledger.vault.open(connection, kept.seq) == (kept, delivery.raw[:EVENT_BYTES_MAX])
 
 
 def test_an_event_of_a_county_below_is_taken(engine: Engine) -> None:
