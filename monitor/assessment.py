@@ -15,6 +15,7 @@ from monitor.case import LATE_ARRIVALS_MAX, CaseFile, open_file
 from monitor.clocks import Clocks, clocks_of
 from monitor.events import EventType
 from monitor.measures import measures_of
+from monitor.review import reviewed
 from monitor.rulebook.model import RulebookHistory
 from monitor.rules import evaluate
 from monitor.rules.evidence import stamp
@@ -83,7 +84,7 @@ def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_a
     clocks = clocks_of(case)
     findings, wakes = evaluate(case, clocks)
     contested, later = _contested(case, findings)
-    findings = sorted((*findings, *contested), key=lambda finding: (finding.rule, finding.subject))
+    findings = reviewed(case, sorted((*findings, *contested), key=lambda finding: (finding.rule, finding.subject)))
     stage = _stage(case, clocks)
     finish = case.first(T.FINISH)
     first = case.events[0] if case.events else None
@@ -191,9 +192,14 @@ def _stage(case: CaseFile, clocks: Clocks) -> Stage:
 
 
 def _light(clocks: Iterable[Clock], findings: Iterable[Finding], judged_at: datetime) -> Light:
-    """Show the gravest thing known; grey where nothing is wrong but a clock cannot be seen or armed."""
-    clocks = tuple(clocks)
-    worst = max((*_severities(clocks, judged_at), *_found(findings)), default=None)
+    """Show the gravest thing known; grey where nothing is wrong but a clock cannot be seen or armed.
+
+    A clock whose breach an inspector has cancelled counts as one that is not overdue.
+    """
+    clocks, findings = tuple(clocks), tuple(findings)
+    cancelled = {(f.evidence.get("clock"), f.evidence.get("subject", "")) for f in findings if f.state == "cancelled"}
+    standing = [clock for clock in clocks if (clock.name, clock.subject) not in cancelled or clock.phase != "breached"]
+    worst = max((*_severities(standing, judged_at), *_found(findings)), default=None)
     if worst is not None and worst > Severity.NOTICE:
         return _LIGHTS[worst]
     if any(clock.phase in ("unobserved", "unarmable") for clock in clocks):

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.events import CONSOLE, Event, EventType
+from monitor.events import CONSOLE, VERDICTS, Event, EventType
 from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion, Source
 from monitor.verdict import JournalEntry
 
@@ -16,7 +16,7 @@ LATE_ARRIVALS_MAX: Final = 100
 more is told as a data finding, for what arrived after them is not looked back from."""
 
 _EVERY_TYPE = frozenset(EventType)
-_EXCUSES_NOTHING = frozenset(
+_EXCUSES_NOTHING = VERDICTS | frozenset(
     {
         EventType.DEFERRED_RECEIVED,
         EventType.SITE_CHECK,
@@ -32,7 +32,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     """The events of one case that count, ordered, as far as they were known, and what they are judged by.
 
     `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
-    `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
+    `verdicts` are what inspectors said of the case's findings; the console takes no other part in a case. `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
     `retractions` are pairs of a retraction and what it took back. `received` is everything as it came, from which an
     earlier state of the case can be rebuilt.
@@ -41,6 +41,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     case: str
     received: tuple[JournalEntry, ...]
     entries: tuple[JournalEntry, ...]
+    verdicts: tuple[JournalEntry, ...]
     foreign: tuple[Event, ...]
     contradicted: tuple[Event, ...]
     retractions: tuple[tuple[JournalEntry, JournalEntry], ...]
@@ -110,7 +111,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def sources(self) -> tuple[str, ...]:
         """Codes of the sources that sent the case an event, sorted; the console is none."""
-        return tuple(sorted({e.source for e in self.events} - {CONSOLE}))
+        return tuple(sorted({e.source for e in self.events}))
 
     @property
     def current(self) -> Rulebook:
@@ -250,10 +251,13 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
         if entry.event.type is not EventType.RETRACT and identity not in retracted
     )
     ordered = sorted(counted, key=lambda entry: _order(entry.event))
-    own = tuple(entry for entry in ordered if _may_tell(entry.event, ordered[0].event, rulebooks))
+    first = next((entry.event for entry in ordered if entry.event.source != CONSOLE), None)
+    own = tuple(entry for entry in ordered if first is None or _may_tell(entry.event, first, rulebooks))
     foreign = tuple(entry.event for entry in ordered if entry not in own) if len(own) < len(ordered) else ()
+    told = tuple(entry for entry in own if entry.event.source != CONSOLE)
+    verdicts = tuple(entry for entry in own if entry.event.source == CONSOLE and entry.event.type in VERDICTS)
     doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
-    return CaseFile(case, received, own, foreign, doubted, retractions, rulebooks, judged_at)
+    return CaseFile(case, received, told, verdicts, foreign, doubted, retractions, rulebooks, judged_at)
 
 
 def _may_tell(event: Event, first: Event, rulebooks: RulebookHistory) -> bool:

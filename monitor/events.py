@@ -92,6 +92,9 @@ NO_ITEM: Final = frozenset(
 )
 """A complaint or an enterprise's request is a process of its own and need not be about an item."""
 
+VERDICTS: Final = frozenset({EventType.CARD_UPHELD, EventType.CARD_CANCELLED, EventType.CARD_CONFIRMED})
+"""An inspector's word on a finding. No approval system may cancel the findings against itself."""
+
 Channel = Literal["window", "online", "hotline", "mobile", "express", "other"]
 Outcome = Literal["granted", "refused", "returned", "lapsed", "done"]
 Procedure = Literal["hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal", "expert_review"]

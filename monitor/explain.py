@@ -102,7 +102,7 @@ def _finding(finding: Finding, book: Rulebook, lang: Lang) -> tuple[str, str]:
 
 def _time_line(entries: list[JournalEntry], case: CaseFile, lang: Lang) -> Iterable[TimeLineEntry]:
     book = case.current
-    counted, late = set(map(id, case.entries)), set(map(id, case.late))
+    counted, late = set(map(id, (*case.entries, *case.verdicts))), set(map(id, case.late))
     identities = {entry.event.identity for entry in case.entries}
     for entry in sorted(entries, key=lambda entry: (entry.event.order, entry.content_hash)):
         event, note = entry.event, ""

@@ -84,6 +84,10 @@ def say_finding(finding: Finding, lang: Lang, book: Rulebook) -> str:
     """Say in one sentence what was found, from the finding's evidence alone."""
     evidence, calendar = finding.evidence, book.days
     said = text(f"rule.{finding.rule}.text", lang, **_parameters(finding, lang, book))
+    if "verdict" in evidence:
+        verdict = evidence["verdict"]
+        decided = text(f"finding.{verdict['type']}", lang, at=say_instant(verdict["at"], calendar))
+        return said + _join(decided, lang)
     if finding.state == "provisional":
         said += _join(text("finding.provisional", lang), lang)
     if finding.state == "contested":

@@ -5,12 +5,12 @@ from typing import Literal
 
 import msgspec
 
-from monitor.events import CONSOLE, Event, EventError, EventType, content, content_hash, decode
+from monitor.events import CONSOLE, VERDICTS, Event, EventError, EventType, content, content_hash, decode
 from monitor.ledger.texts import Marker
 from monitor.rulebook.model import Rulebook
 
-VERDICTS = frozenset({EventType.CARD_UPHELD, EventType.CARD_CANCELLED, EventType.CARD_CONFIRMED})
-"""An inspector's word. No approval system may cancel the findings against itself."""
+OF_THE_CONSOLE = VERDICTS | {EventType.RETRACT, EventType.HEARTBEAT}
+"""What the console sends: it decides on findings and takes no part in a case."""
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -87,7 +87,8 @@ def _objection(event: Event, bound_source: str | None, rulebook: Rulebook) -> Ev
     source = rulebook.source.get(event.source)
     if source is None:
         return EventError("unregistered_source", "source", event.source)
-    if not source.can_send(event.type) or (event.type in VERDICTS and event.source != CONSOLE):
+    misplaced = event.type not in OF_THE_CONSOLE if event.source == CONSOLE else event.type in VERDICTS
+    if misplaced or not source.can_send(event.type):
         return EventError("type_not_declared", "type", event.type.value)
     if event.region is not None and not rulebook.may_speak_for(source, event.region):
         return EventError("foreign_region", "region", event.region)

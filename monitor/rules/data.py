@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from monitor.case import LATE_ARRIVALS_MAX
-from monitor.events import Event
+from monitor.events import CONSOLE, Event
 from monitor.rules.rule import Subject, Violation, rule
 from monitor.timing import key
 from monitor.verdict import Severity
@@ -37,7 +37,8 @@ def contradiction(subject: Subject) -> Iterator[Violation]:
         evidence = {"field": "id", "values": [key(event)]}
         yield _ticket(subject, event, f"identity:{key(event)}", evidence, cause=f"identity:{event.source}")
     for field in ("region", "item"):
-        values = sorted({value for event in (*case.events, *case.foreign) if (value := getattr(event, field))})
+        told = (*case.events, *(event for event in case.foreign if event.source != CONSOLE))
+        values = sorted({value for event in told if (value := getattr(event, field))})
         if len(values) > 1 and case.lead is not None:
             evidence = {"field": field, "values": values}
             yield _ticket(subject, case.lead, f"{field}s", evidence, cause=f"{field}s:{case.lead.source}")

@@ -13,7 +13,7 @@ from monitor.assessment import LATE_ARRIVALS_MAX
 from monitor.events import EventType
 from monitor.explain import explain
 from monitor.rulebook.model import Region, Source
-from monitor.verdict import MEASURES, Assessment, JournalEntry, Light, Measure
+from monitor.verdict import MEASURES, Assessment, JournalEntry, Light, Measure, finding_id
 from tests.monitor.cases import (
     BOOK,
     CONSOLE,
@@ -293,6 +293,9 @@ START = when("2009-03-02 00:00")
 QUARTER = timedelta(minutes=15)
 
 
+SENDERS = ["hall", "hall", "night", "daily", "at_end", "unregistered", CONSOLE]
+
+
 def quarters(days: int) -> st.SearchStrategy[timedelta]:
     """Spans of whole quarters of an hour."""
     return st.integers(0, days * 96).map(lambda n: n * QUARTER)
@@ -318,11 +321,13 @@ def lines(draw: st.DrawFn) -> Line:
         data |= {"days": draw(st.sampled_from([None, 3, 10])), "approver_role": draw(st.sampled_from([None, "clerk"]))}
     if kind in ("approve", "finish"):
         data["outcome"] = draw(st.sampled_from([None, "granted", "refused", "returned"]))
+    if kind.startswith("card_"):
+        data["finding"] = finding_id("C1", *draw(st.sampled_from([("V01", "promised"), ("V04", "notice"), ("V06",)])))
     due = draw(st.none() | st.none() | st.sampled_from(["2009-03-10 17:30", "2009-03-01 00:00", "2009-04-30 12:00"]))
     return at(
         time,
         kind,
-        source=draw(st.sampled_from(["hall", "hall", "night", "daily", "at_end", "unregistered", CONSOLE])),
+        source=CONSOLE if kind.startswith("card_") and draw(st.booleans()) else draw(st.sampled_from(SENDERS)),
         name=draw(names) if draw(st.booleans()) else "",
         received=time + delay,
         department=draw(st.sampled_from(["land", "land", "fire", "water", "navy"])),
@@ -384,9 +389,11 @@ def test_order_and_repetition_leave_no_trace(
 
 @given(entries=CASES, moment=MOMENTS)
 def test_what_arrives_at_once_is_never_contested(entries: list[JournalEntry], moment: Any) -> None:
-    """A breach is contested by late deliveries alone."""
+    """A breach is contested by late deliveries alone, and cancelled by an inspector alone."""
     prompt = [JournalEntry(entry.event, entry.event.time, entry.content_hash) for entry in entries]
     assert all(state != "contested" for _, state in found(judge(prompt, moment)))
+    unsaid = [entry for entry in prompt if entry.event.source != CONSOLE]
+    assert all(state != "cancelled" for _, state in found(judge(unsaid, moment)))
 
 
 @given(entries=CASES, moment=MOMENTS)

@@ -275,6 +275,8 @@ def test_an_inspectors_word_comes_from_the_console_alone(engine: Engine) -> None
     assessment = engine.ledger.assessment("c1")
     assert assessment is not None
     assert assessment.judged_at == at(1)
+    misplaced = [event("accept", source=CONSOLE, time=at(1)), event("card_cancelled", name="w", time=at(1))]
+    assert [outcome.status for outcome in engine.process(delivered(*misplaced), at(1))] == ["rejected", "rejected"]
 
 
 def test_the_rulebook_of_the_batch_is_the_one_in_force(engine: Engine) -> None:
