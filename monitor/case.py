@@ -32,7 +32,8 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     """The events of one case that count, ordered, as far as they were known, and what they are judged by.
 
     `entries` are without retracted events; of two contents of one identity the one with the smaller hash is kept.
-    `verdicts` are what inspectors said of the case's findings; the console takes no other part in a case. `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
+    `verdicts` are what inspectors said of the case's findings; the console takes no other part in a case.
+    `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
     `retractions` are pairs of a retraction and what it took back. `received` is everything as it came, from which an
     earlier state of the case can be rebuilt.

@@ -1,6 +1,7 @@
 """Review: an inspector's word on a finding, and what it does not touch (design section 4)."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
