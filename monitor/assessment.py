@@ -14,6 +14,7 @@ import msgspec
 from monitor.case import LATE_ARRIVALS_MAX, CaseFile, open_file
 from monitor.clocks import Clocks, clocks_of
 from monitor.events import EventType
+from monitor.handling import handling_of
 from monitor.measures import measures_of
 from monitor.review import reviewed
 from monitor.rulebook.model import RulebookHistory
@@ -86,10 +87,9 @@ def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_a
     contested, later = _contested(case, findings)
     findings = reviewed(case, sorted((*findings, *contested), key=lambda finding: (finding.rule, finding.subject)))
     stage = _stage(case, clocks)
-    finish = case.first(T.FINISH)
+    handling = handling_of(case, clocks)
     first = case.events[0] if case.events else None
     apply = case.first(T.APPLY, T.RECEIVED) or first
-    direct = next((event.direct_line for event in case.events if event.direct_line), None)
     changes = [change for clock in clocks.clocks if (change := next_change(clock, judged_at)) is not None]
     return Assessment(
         case=case.case,
@@ -100,17 +100,17 @@ def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_a
         item=case.item_code,
         department=case.department,
         channel=(apply and apply.channel) or "",
-        direct_line=direct or "",
+        direct_line=case.direct_line,
         stage=stage,
         light=_light(clocks.clocks, findings, judged_at),
         started_at=first.time if first else None,
         accepted_at=clocks.accepted_at,
         deemed=clocks.deemed,
-        finished_at=finish.time if finish else None,
         closed=stage in CLOSED_STAGES,
+        handling=handling,
         clocks=clocks.clocks,
         findings=tuple(findings),
-        measures=measures_of(case, clocks, findings),
+        measures=measures_of(case, clocks, findings, handling),
         next_change=min((*changes, *wakes, *later), default=None),
     )
 

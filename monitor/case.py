@@ -110,6 +110,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         return (self.lead and self.lead.department) or ""
 
     @cached_property
+    def direct_line(self) -> str:
+        """Code of the enterprise or project the case came by the direct line for; empty: it did not."""
+        return next((event.direct_line for event in self.events if event.direct_line), "")
+
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """Codes of the sources that sent the case an event, sorted; the console is none."""
         return tuple(sorted({e.source for e in self.events}))
@@ -174,13 +179,17 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         sources = (self.registered.get(event.source) for event in events)
         return max((source.tolerance for source in sources if source is not None), default=timedelta())
 
+    def is_dated(self, event: Event) -> bool:
+        """Tell whether the source of an event knows the day alone."""
+        source = self.registered.get(event.source)
+        return source is not None and source.precision == "day"
+
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.
 
         That is by more than the tolerance of their sources, and by days where one knows days only.
         """
-        sources = (self.registered.get(event.source) for event in (a, b))
-        if any(source is not None and source.precision == "day" for source in sources):
+        if self.is_dated(a) or self.is_dated(b):
             return self.current.days.day(a.time) < self.current.days.day(b.time)
         return b.time - a.time > self.tolerance(a, b)
 

@@ -90,7 +90,7 @@ def finished_between(connection: Connection, first: date, last: date) -> int:
 
 
 def on_time_between(connection: Connection, first: date, last: date) -> Share:
-    """Give the promised clocks that stopped in time over all that stopped (按时办结率), by the day they stopped."""
+    """Give the cases decided in time over all decided whose promise was seen (按时办结率), by the day of finish."""
     on_time, overdue = _sums(connection, "promised_on_time", "promised_overdue", days=(first, last))
     return Share(on_time, on_time + overdue)
 

@@ -1,74 +1,170 @@
-"""Measures: what one case adds to the statistics, each on the day it counts on (names in `verdict.MEASURES`)."""
+"""Measures: what one case adds to the statistics, each on the day it counts on (names in `verdict.MEASURES`).
+
+How the case ended comes from its `Handling`, which the columns of `cases` repeat: a sum over the statistics is a sum
+over the cases.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from monitor.case import CaseFile
 from monitor.clocks import Clocks
 from monitor.events import EventType
-from monitor.verdict import Finding, Measure
+from monitor.verdict import Finding, Handling, Measure
 
 T = EventType
+Counted = Iterator[tuple[datetime, str, str, int]]  # instant, department, name, amount
 
-_FIRSTS: Final = (
-    ("consulted", (T.CONSULT,)),
-    ("applied", (T.APPLY, T.RECEIVED)),
-    ("supplemented", (T.SUPPLEMENT_NOTICE,)),
-    ("finished", (T.FINISH,)),
-    ("forwarded", (T.FORWARD,)),
-    ("withdrawn", (T.WITHDRAW,)),
-    ("voided", (T.VOID,)),
-    ("issued", (T.ISSUE,)),
-    ("archived", (T.ARCHIVE,)),
-)
-"""Measures that count a case once, on the day of the first event of these types."""
+_FIRSTS: Final = {
+    T.CONSULT: "consulted",
+    T.SUPPLEMENT_NOTICE: "supplemented",
+    T.FORWARD: "forwarded",
+    T.WITHDRAW: "withdrawn",
+    T.VOID: "voided",
+    T.ISSUE: "issued",
+    T.ARCHIVE: "archived",
+    T.COMPLAINT_ACCEPTED: "complaints_accepted",
+    T.COMPLAINT_CLOSED: "complaints_closed",
+    T.REQUEST_FILED: "requests_filed",
+    T.REQUEST_CLOSED: "requests_closed",
+}
+"""Measures that count a case once, on the day of its first event of a type."""
+
+_ONLINE: Final = frozenset({"online", "mobile"})
+_BAD_RATING: Final = 4
+"""Of the five levels of 好差评 the last two are bad."""
+_TIMELY_AT_WINDOW: Final = timedelta(hours=2)
+_TIMELY_ELSEWHERE: Final = timedelta(hours=24)
+"""How much later than it happened a step may be recorded: at a window, and in a system of its own (domain.md V08)."""
 
 
-def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding]) -> tuple[Measure, ...]:
+def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding], handling: Handling) -> tuple[Measure, ...]:
     """List what a case adds to the statistics, sorted; equal entries are joined."""
     day = case.current.days.day
-    counted = (*_steps(case, clocks), *_clocks(case, clocks), *_findings(findings))
-    totals = Counter((day(at), department, name) for at, department, name in counted)
+    totals: Counter[tuple[date, str, str]] = Counter()
+    for counted in (
+        _steps(case, clocks),
+        _ratings(case),
+        _entries(case),
+        _finished(case, clocks, handling),
+        _clocks(case, clocks),
+        _findings(findings),
+    ):
+        for at, department, name, amount in counted:
+            totals[day(at), department, name] += amount
     return tuple(Measure(*place, amount) for place, amount in sorted(totals.items()))
 
 
-def _steps(case: CaseFile, clocks: Clocks) -> Iterator[tuple[datetime, str, str]]:
+def _steps(case: CaseFile, clocks: Clocks) -> Counted:
     lead = case.department
-    for name, types in _FIRSTS:
-        event = case.first(*types)
-        if event is not None:
-            yield event.time, lead, name
-            if name == "finished":
-                refused = event.data.outcome in ("refused", "returned", "lapsed")
-                yield event.time, lead, "finished_refused" if refused else "finished_granted"
-    if case.refusal is not None:
-        yield case.refusal.time, lead, "refused"
-    if clocks.accepted_at is not None:
-        yield clocks.accepted_at, lead, "accepted"
+    for kind, events in case.by_type.items():
+        if kind in _FIRSTS:
+            yield events[0].time, lead, _FIRSTS[kind], 1
+    applied = case.first(T.APPLY, T.RECEIVED)
+    if applied is not None:
+        yield applied.time, lead, "applied", 1
+        if applied.channel in _ONLINE:
+            yield applied.time, lead, "applied_online", 1
+    if clocks.accepted_at is None:
+        if case.refusal is not None:
+            yield case.refusal.time, lead, "refused", 1
+    else:
+        yield clocks.accepted_at, lead, "accepted", 1
         if clocks.deemed:
-            yield clocks.accepted_at, lead, "deemed"
+            yield clocks.accepted_at, lead, "deemed", 1
     if clocks.pauses:
-        yield clocks.pauses[0].since, lead, "suspended"
+        yield clocks.pauses[0].since, lead, "suspended", 1
 
 
-def _clocks(case: CaseFile, clocks: Clocks) -> Iterator[tuple[datetime, str, str]]:
+def _ratings(case: CaseFile) -> Counted:
+    for event in case.all(T.RATING):
+        if event.data.rating is not None:
+            yield event.time, case.department, "ratings", 1
+            if event.data.rating >= _BAD_RATING:
+                yield event.time, case.department, "ratings_bad", 1
+
+
+def _entries(case: CaseFile) -> Counted:
+    """Count what its sources entered, and what of it too late, on the day of the case's first event."""
+    late = total = 0
+    for event in case.events:
+        if event.recorded is not None:
+            allowed = _TIMELY_AT_WINDOW if event.window and not case.is_dated(event) else _TIMELY_ELSEWHERE
+            total += 1
+            late += event.recorded - event.time > allowed
+    if total:
+        yield case.events[0].time, case.department, "entries", total
+    if late:
+        yield case.events[0].time, case.department, "entries_late", late
+
+
+def _finished(case: CaseFile, clocks: Clocks, handling: Handling) -> Counted:
+    """Count a case that was finished, on that day: how it ended, how fast, how often the applicant had to come."""
+    at, lead = handling.finished_at, case.department
+    if at is None:
+        return
+    days = case.current.days
+    yield at, lead, "finished", 1
+    if handling.outcome == "refused":
+        yield at, lead, "finished_refused", 1
+    begun = clocks.accepted_at or case.events[0].time
+    if days.day(begun) == days.day(at):
+        yield at, lead, "finished_same_day", 1
+    if case.first(T.RATING):
+        yield at, lead, "finished_rated", 1
+    if not handling.decided:
+        yield at, lead, "finished_returned", 1
+        return
+    if case.first(T.SUPPLEMENT_NOTICE) or len(case.all(T.TICKET)) > 1:
+        yield at, lead, "finished_not_once", 1
+    yield from _timeliness(clocks, at, lead)
+    yield from _decision(case, clocks, at)
+    if handling.counts_in_speed and not case.direct_line:
+        yield at, lead, "speed_cases", 1
+        for name in ("statutory", "promised", "used"):
+            yield at, lead, f"speed_{name}_millidays", getattr(handling, f"{name}_millidays")
+
+
+def _timeliness(clocks: Clocks, at: datetime, lead: str) -> Counted:
+    """Count a decided case as on time or overdue, by each clock that was seen."""
+    for clock in clocks.clocks:
+        if clock.name in ("promised", "statutory") and clock.phase in ("met", "breached"):
+            yield at, lead, f"{clock.name}_{'on_time' if clock.phase == 'met' else 'overdue'}", 1
+            if clock.name == "promised" and clock.ended_early:
+                yield at, lead, "promised_early", 1
+
+
+def _decision(case: CaseFile, clocks: Clocks, at: datetime) -> Counted:
+    """Count a decision whose author is told, and whether he decided by a power given to the window.
+
+    Not that of a joint case, which several departments decide, nor where nobody can know to whom the power is given.
+    """
+    decision, item, book = clocks.decision, clocks.item, case.current
+    if decision is None or decision.operator is None or item is None or item.type == "joint":
+        return
+    if "approve" in item.delegated and (item.code, "approve") not in book.powers_listed:
+        return
+    yield at, case.department, "decided", 1
+    if not book.has_power(decision.operator, item.code, "approve", book.days.day(decision.time), decision.data.amount):
+        yield at, case.department, "decided_elsewhere", 1
+
+
+def _clocks(case: CaseFile, clocks: Clocks) -> Counted:
     for clock in clocks.clocks:
         unseen = clock.phase in ("unobserved", "unarmable")
-        yield case.events[0].time, case.department, "clocks_unobserved" if unseen else "clocks_observed"
+        yield case.events[0].time, case.department, "clocks_unobserved" if unseen else "clocks_observed", 1
         if clock.name in ("promised", "statutory") and clock.due is not None and clock.phase != "cancelled":
-            yield clock.due, clock.department, f"{clock.name}_due"
-        if clock.name in ("promised", "statutory", "leg") and clock.ended_at is not None:
-            if clock.phase == "met":
-                yield clock.ended_at, clock.department, f"{clock.name}_on_time"
-            elif clock.phase == "breached":
-                yield clock.ended_at, clock.department, f"{clock.name}_overdue"
+            yield clock.due, clock.department, f"{clock.name}_due", 1
+        if clock.name == "leg" and clock.ended_at is not None and clock.phase in ("met", "breached"):
+            yield clock.ended_at, clock.department, f"leg_{'on_time' if clock.phase == 'met' else 'overdue'}", 1
 
 
-def _findings(findings: Iterable[Finding]) -> Iterator[tuple[datetime, str, str]]:
+def _findings(findings: Iterable[Finding]) -> Counted:
+    """Count the findings shown; one taken back by an inspector, and one late before the baseline, as just that."""
     for finding in findings:
-        if finding.mode != "card" or finding.state in ("provisional", "cancelled"):
+        if finding.mode not in ("card", "backlog") or finding.state == "provisional":
             continue
-        name = "findings_contested" if finding.state == "contested" else f"findings_{finding.kind}"
-        yield finding.occurred_at, finding.department, name
+        name = finding.kind if finding.state == "live" else finding.state
+        yield finding.occurred_at, finding.department, f"findings_{'backlog' if finding.mode == 'backlog' else name}", 1

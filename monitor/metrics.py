@@ -130,8 +130,8 @@ _SUMMED_HELP: Final = {
     "applied": "Cases applied for.",
     "accepted": "Cases accepted, deemed ones included.",
     "finished": "Cases finished.",
-    "promised_on_time": "Promised clocks that stopped within their limit.",
-    "promised_overdue": "Promised clocks that stopped beyond their limit.",
+    "promised_on_time": "Cases decided within their promised limit.",
+    "promised_overdue": "Cases decided beyond their promised limit.",
 }
 
 

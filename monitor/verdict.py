@@ -151,9 +151,47 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return None if self.used is None else self.budget - self.used
 
     @property
+    def ended_early(self) -> bool:
+        """Tell whether it was stopped with some of the budget left; one set by its source, before the instant."""
+        if self.ended_at is None or self.due is None:
+            return False
+        return self.ended_at < self.due if self.used is None else self.used < self.budget
+
+    @property
     def is_open(self) -> bool:
         """Tell whether no event has ended the clock."""
         return self.ended_at is None and self.phase in ("running", "paused", "breached")
+
+
+class Handling(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How a case ended, and how long it took against what it was allowed.
+
+    `finished_at` is when it was finished, or an accepted case was refused, unless it had been withdrawn or forwarded
+    by then, or was voided. Days are thousandths of a day: working days net of pauses, and `waited` days of 24 hours
+    from receipt to delivery; None where they are not known, or the limit counts calendar days.
+    """
+
+    item_type: str = ""
+    finished_at: datetime | None = None
+    outcome: str = ""  # of what finished it: granted, refused, returned, lapsed, done; empty where it is not told
+    closed_at: datetime | None = None  # when it stopped being open, in whatever way
+    statutory_millidays: int | None = None
+    promised_millidays: int | None = None
+    used_millidays: int | None = None  # to the finish; where nothing was promised, to the decision
+    waited_millidays: int | None = None
+    complaint_accepted_at: datetime | None = None
+    complaint_closed_at: datetime | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether the case ended in a decision, granted or refused, and was not returned (Fₙ, domain.md 4.1)."""
+        return self.finished_at is not None and self.outcome not in ("returned", "lapsed")
+
+    @property
+    def counts_in_speed(self) -> bool:
+        """Tell whether the case is one of those speed is measured over: a promised-time case with both its limits."""
+        known = (self.statutory_millidays, self.promised_millidays, self.used_millidays)
+        return self.item_type == "promised" and None not in known
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -178,7 +216,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     evidence: dict[str, Any] = {}
 
 
-class Measure(msgspec.Struct, frozen=True, order=True):
+class Measure(msgspec.Struct, frozen=True, order=True, array_like=True):
     """One addition to the statistics: `name` counts `amount` on `day` (of the calendar's zone) for `department`."""
 
     day: date
@@ -204,12 +242,17 @@ class Assessment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     started_at: datetime | None = None  # the case's first event
     accepted_at: datetime | None = None  # accept, or the instant materials were received when deemed
     deemed: bool = False
-    finished_at: datetime | None = None
     closed: bool = False
+    handling: Handling = Handling()
     clocks: tuple[Clock, ...] = ()
     findings: tuple[Finding, ...] = ()
     measures: tuple[Measure, ...] = ()
     next_change: datetime | None = None  # judged later than this with no new event, the assessment differs
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the case was finished; None: it was not."""
+        return self.handling.finished_at
 
     def clock(self, name: ClockName, subject: str = "") -> Clock | None:
         """Find a clock by name and subject."""
@@ -224,14 +267,18 @@ def finding_id(case: str, rule: str, subject: str = "") -> str:
 MEASURES = (
     "consulted",
     "applied",
+    "applied_online",
     "accepted",
     "deemed",
     "refused",
     "supplemented",
     "suspended",
     "finished",
-    "finished_granted",
     "finished_refused",
+    "finished_returned",
+    "finished_same_day",
+    "finished_not_once",
+    "finished_rated",
     "forwarded",
     "withdrawn",
     "voided",
@@ -239,21 +286,41 @@ MEASURES = (
     "archived",
     "promised_due",
     "promised_on_time",
+    "promised_early",
     "promised_overdue",
     "statutory_due",
     "statutory_on_time",
     "statutory_overdue",
     "leg_on_time",
     "leg_overdue",
+    "decided",
+    "decided_elsewhere",
+    "speed_cases",
+    "speed_statutory_millidays",
+    "speed_promised_millidays",
+    "speed_used_millidays",
+    "ratings",
+    "ratings_bad",
+    "entries",
+    "entries_late",
+    "complaints_accepted",
+    "complaints_closed",
+    "requests_filed",
+    "requests_closed",
     "clocks_observed",
     "clocks_unobserved",
     "findings_conduct",
     "findings_data",
     "findings_contested",
+    "findings_cancelled",
+    "findings_backlog",
 )
 """Names of the measures, one column each in the statistics rows.
 
-Each counts on the day of what it is named for: `applied` on the day of application, `*_due` on the due day,
-`*_on_time` and `*_overdue` on the day the clock stopped (open and overdue: not counted, see `promised_due` and the
-open cases), `clocks_*` on the day of the case's first event, `findings_*` on the day the finding occurred.
+Each counts on the day of what it is named for: `applied` on the day of application, `*_due` on the due day, `leg_*`
+on the day the leg was decided, `findings_*` on the day the finding occurred. What says how a case ended
+(`finished_*`, `promised_*` and `statutory_*` on time, early and overdue, `decided*`, `speed_*`) counts on the day it
+was finished; what says how well it can be seen (`clocks_*`, `entries*`), on the day of its first event. Open and
+overdue is not `overdue` yet. Exceptions are counted rather than the rule (`ratings_bad`, `entries_late`), because
+most cases have none.
 """

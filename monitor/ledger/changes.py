@@ -215,6 +215,7 @@ def _rows(totals: Mapping[Any, Mapping[str, int]]) -> Iterable[tuple[Any, dict[s
 def case_columns(assessment: Assessment) -> dict[str, Any]:
     """Give the columns of a case's row that repeat, to be searched by, what its assessment says."""
     promised, statutory = assessment.clock("promised"), assessment.clock("statutory")
+    handling = assessment.handling
     return {
         "region": assessment.region,
         "item": assessment.item,
@@ -226,7 +227,7 @@ def case_columns(assessment: Assessment) -> dict[str, Any]:
         "closed": assessment.closed,
         "started_at": assessment.started_at,
         "accepted_at": assessment.accepted_at,
-        "finished_at": assessment.finished_at,
+        **{name: getattr(handling, name) for name in handling.__struct_fields__},
         "promised": promised.phase if promised else "",
         "promised_due": promised.due if promised else None,
         "statutory": statutory.phase if statutory else "",

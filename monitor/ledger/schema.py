@@ -81,6 +81,15 @@ cases = Table(
     Column("started_at", InstantColumn),
     Column("accepted_at", InstantColumn),
     Column("finished_at", InstantColumn),
+    Column("closed_at", InstantColumn),
+    Column("outcome", String, nullable=False),  # granted, refused, returned, lapsed, done; empty: not told
+    Column("item_type", String, nullable=False),
+    Column("statutory_millidays", Integer),  # limits and what was used of them, in thousandths of a working day
+    Column("promised_millidays", Integer),
+    Column("used_millidays", Integer),
+    Column("waited_millidays", Integer),  # from receipt to delivery, in thousandths of 24 hours
+    Column("complaint_accepted_at", InstantColumn),
+    Column("complaint_closed_at", InstantColumn),
     Column("promised", String, nullable=False),  # phase of the promised clock, empty: the case has none
     Column("promised_due", InstantColumn),
     Column("statutory", String, nullable=False),
@@ -99,7 +108,14 @@ cases = Table(
     Index("cases_light", "closed", "light"),
     Index("cases_promised_due", "closed", "promised_due"),
     Index("cases_department", "department", "closed"),
+    Index("cases_accepted", "accepted_at"),
     Index("cases_finished", "finished_at"),
+)
+Index(
+    "cases_complaints",
+    cases.c.complaint_accepted_at,
+    sqlite_where=text("complaint_accepted_at IS NOT NULL"),
+    postgresql_where=text("complaint_accepted_at IS NOT NULL"),
 )
 # SQLite uses a partial index only where the query says literally the same; it has no booleans, so `marked = 1`.
 Index("cases_marked", cases.c.stream, sqlite_where=text("marked = 1"), postgresql_where=text("marked"))
@@ -130,6 +146,7 @@ findings = Table(
     Index("findings_case", "case"),
     Index("findings_newest", "kind", "detected_at"),
     Index("findings_rule", "rule", "state"),
+    Index("findings_occurred", "mode", "occurred_at"),
 )
 
 

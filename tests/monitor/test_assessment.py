@@ -408,6 +408,7 @@ def test_every_assessment_is_well_formed(entries: list[JournalEntry], moment: An
         assert (each.phase in ("unobserved", "unarmable")) == (each.started_at is None)
         assert each.used is None or each.ended_at is not None
         assert each.phase != "breached" or (each.ended_at or assessment.judged_at) > (each.due or START)
+    assert assessment.closed == (assessment.handling.closed_at is not None)
     stored = msgspec.msgpack.encode(assessment)
     assert msgspec.msgpack.decode(stored, type=Assessment) == assessment
     assert "D04" not in {said.rule for said in assessment.findings}
@@ -562,8 +563,11 @@ def test_the_measures_of_a_plain_case_add_up_by_hand() -> None:
         ("2009-03-11", "land", "findings_conduct", 1),
         ("2009-03-11", "land", "promised_due", 1),
         ("2009-03-12", "land", "finished", 1),
-        ("2009-03-12", "land", "finished_granted", 1),
         ("2009-03-12", "land", "promised_overdue", 1),
+        ("2009-03-12", "land", "speed_cases", 1),
+        ("2009-03-12", "land", "speed_promised_millidays", 5_000),
+        ("2009-03-12", "land", "speed_statutory_millidays", 20_000),
+        ("2009-03-12", "land", "speed_used_millidays", 6_000),
         ("2009-03-12", "land", "statutory_on_time", 1),
         ("2009-03-13", "land", "archived", 1),
         ("2009-03-13", "land", "issued", 1),
@@ -611,7 +615,7 @@ def test_a_joint_case_counts_once_under_its_lead_and_its_legs_under_their_own() 
     assert ("2009-03-09", "water", "findings_conduct", 1) in figures
     legs = {"leg_on_time", "leg_overdue", "findings_conduct"}
     assert {department for _, department, name, _ in figures if name not in legs} == {"land"}
-    assert ("2009-03-10", "land", "statutory_on_time", 1) in figures
+    assert ("2009-03-11", "land", "statutory_on_time", 1) in figures
 
 
 def test_the_figures_of_coverage_count_every_clock_once() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from monitor.ledger.changes import Statistics
 from monitor.ledger.packing import pack_assessment, pack_entries, unpack_assessment, unpack_entries
+from monitor.ledger.schema import cases
 from monitor.ledger.verify import Difference, verify
 from streams.engine import Delivery, Engine
 from tests.small_centre import assess_plainly, at, delivered, event, heartbeat, opened_engine
@@ -173,15 +174,10 @@ def test_an_event_taken_out_of_a_case_is_named_by_its_place_in_the_journal(engin
 
 def test_a_case_without_events_is_named(engine: Engine) -> None:
     """Nobody can add a case to the figures that no event speaks of."""
-    change(
-        engine,
-        """
-        INSERT INTO cases SELECT 'ghost', stream, region, item, department, channel, direct_line, stage, light, closed,
-        started_at, accepted_at, finished_at, promised, promised_due, statutory, statutory_due, source_set, live,
-        judged_at, next_change, rulebook, marked, events_count, assessment, :packed FROM cases WHERE "case" = 'c2'
-        """,
-        packed=pack_entries([]),
+    copied = ", ".join(
+        {"case": "'ghost'", "events": ":packed"}.get(name, name) for name in (column.name for column in cases.c)
     )
+    change(engine, f"INSERT INTO cases SELECT {copied} FROM cases WHERE \"case\" = 'c2'", packed=pack_entries([]))
     assert difference(engine) == Difference("cases", "ghost", "events", "what the journal holds", "none")
 
 
