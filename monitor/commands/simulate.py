@@ -59,7 +59,7 @@ def _write(
     def watched() -> Iterator[SimulatedCase]:
         for case in simulate_cases(rulebook, seed, start, end):
             counted["cases"] += 1
-            planned.update(case.planned)
+            planned.update(violation.rule for violation in case.planned)
             yield case
 
     try:

@@ -134,7 +134,8 @@ def late_promised(case: Proceeding, mix: Mix, pace: float) -> None:
     lawful = counter.statutory is None or late_at < case.within(counter.statutory)
     if counter.item.promised_limit is None or not lawful:
         return _handle(case, mix, _in_time(case, pace, case.at))
-    case.planned.add("V01")
+    case.plan("V01", "promised")
+    case.late = True
     return _handle(case, mix, late_at)
 
 
@@ -144,7 +145,10 @@ def late_statutory(case: Proceeding, mix: Mix, pace: float) -> None:
     counter = case.counter
     if counter.statutory is None:
         return _handle(case, mix, _in_time(case, pace, case.at))
-    case.planned.update(("V01", "V02") if counter.item.promised_limit else ("V02",))
+    case.plan("V02", "statutory")
+    if counter.item.promised_limit:
+        case.plan("V01", "promised")
+    case.late = True
     decided_at = overdue(case.within(counter.statutory)) + 2 * case.rng.random()
     return _handle(case, mix, decided_at + 0.3, decided_at=decided_at)
 
@@ -158,7 +162,8 @@ def extended(case: Proceeding, mix: Mix, pace: float) -> None:
     end = case.within(counter.statutory)
     if end - case.at < 3:
         return _handle(case, mix, _in_time(case, pace, case.at))
-    case.planned.add("V01")
+    case.plan("V01", "promised")
+    case.late = True
     _transfer(case, end)
     case.at = end - 1.5
     data = EventData(
@@ -182,7 +187,7 @@ def deemed(case: Proceeding, mix: Mix, pace: float) -> None:
     apply(case, mix)
     latest = _latest(case, case.at) - 0.2
     noticed_at = overdue(case.within(case.counter.notice)) + 1.5 * case.rng.random()
-    case.planned.add("V04")
+    case.plan("V04", "notice")
     case.at = noticed_at
     voucher(case)
     case.days(1.0, latest)
@@ -209,7 +214,7 @@ def joint(case: Proceeding, mix: Mix, pace: float) -> None:
     slowest, department = max(legs)
     late_at = overdue(timed := case.within(counter.legs[department], transferred_at)) + 0.5 * rng.random()
     if case.chance(mix.late_leg) and slowest <= timed and late_at < end - 1:
-        case.planned.add("V03")
+        case.plan("V03", f"leg:{department}")
         legs[legs.index((slowest, department))] = (late_at, department)
     for case.at, department in sorted(legs):
         case.tell(EventType.APPROVE, "approve", granted_opinion(case), None if department == lead else department)
@@ -245,7 +250,8 @@ def due_at(case: Proceeding, due: datetime, mix: Mix, *, on_time: bool) -> None:
     _, due_in = case.timetable.position(due)
     margin = 60 * case.rng.uniform(0.2, 0.8) if on_time else -60 * case.rng.uniform(0.5, 4)
     if not on_time:
-        case.planned.add("V01")
+        case.plan("V01", "promised")
+        case.late = True
     _handle(case, mix, due_in - margin / case.timetable.seconds(case.day))
 
 

@@ -90,7 +90,7 @@ def issue(case: Proceeding, mix: Mix, decided_at: float, archive_by: float, *, t
     if today:
         case.minutes(2, 10, case.closing())
     elif case.chance(mix.late_issued) and limit is not None and case.needs(EventType.APPROVE) and late_at < latest:
-        case.planned.add("V05")
+        case.plan("V05", "issue")
         case.at = late_at
     elif case.chance(mix.collected_late):
         case.days(0.3, issue_by)

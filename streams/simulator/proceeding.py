@@ -17,6 +17,13 @@ _ROLES: Final[dict[Power, str]] = {"accept": "window", "review": "reviewer", "ap
 _STEPS: Final = frozenset(STEPS)
 
 
+class Planned(NamedTuple):
+    """A violation a case was made to show: the rule, and the subject its finding has to name."""
+
+    rule: str
+    subject: str = ""
+
+
 class Visit(NamedTuple):
     """Who comes, for what, and how: everything that stays the same through a case."""
 
@@ -32,14 +39,15 @@ class Visit(NamedTuple):
 class Proceeding:
     """The events of one case in the making; `at` is the office time reached, in office days since day `day` opened.
 
-    `planned` names the rules the case is meant to break: of a clean case none. `haste` below 1 shortens the minutes
-    (not the days) everything takes.
+    `planned` names the violations the case is meant to show: of a clean case none. `late`: it goes beyond limits by
+    plan. `haste` below 1 shortens the minutes (not the days) everything takes.
     """
 
     def __init__(self, visit: Visit, rng: Random, timetable: Timetable, day: int, at: float, haste: float = 1) -> None:
         self.counter, self.rng, self.timetable, self.day, self.at = visit.counter, rng, timetable, day, at
         self.case = visit.case
-        self.planned: set[str] = set()
+        self.planned: set[Planned] = set()
+        self.late = False
         self.events: list[Event] = []
         self.by_oneself = visit.channel != "window"
         self.deferred_until: datetime | None = None
@@ -124,6 +132,10 @@ class Proceeding:
         """Tell whether sources of the case can send events of all these types."""
         return all(kind in self._visit.senders for kind in kinds)
 
+    def plan(self, rule: str, subject: str = "") -> None:
+        """Write down that the case shows a violation."""
+        self.planned.add(Planned(rule, subject))
+
     def chance(self, share: float) -> bool:
         """Draw whether something that befalls a share of cases befalls this one."""
         return self.rng.random() < share
@@ -172,8 +184,8 @@ class Proceeding:
         Only a case that is late by plan goes beyond, and then breaks that limit as well (V03).
         """
         latest = self.step_latest()
-        if self.planned and at >= overdue(latest):
-            self.planned.add("V03")
+        if self.late and self._step is not None and at >= overdue(latest):
+            self.plan("V03", f"step:{self._step[0].value}")
         else:
             at = min(at, latest)
         self.at = max(self.at, at)

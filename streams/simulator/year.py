@@ -14,7 +14,7 @@ from streams.simulator.courses import visit
 from streams.simulator.draw import Draw
 from streams.simulator.hall import Hall
 from streams.simulator.mix import AFTER_HOLIDAY, ARRIVALS, MONTHS, WEEKDAYS, YULIN, Mix
-from streams.simulator.proceeding import Proceeding, Visit
+from streams.simulator.proceeding import Planned, Proceeding, Visit
 from streams.simulator.timetable import Timetable
 
 _TAIL: Final = timedelta(days=800)
@@ -24,14 +24,15 @@ _NOISE: Final = 0.08
 
 
 class SimulatedCase(NamedTuple):
-    """Events of one case in order, the midnight its first day began with, and the rules it was planned to break.
+    """Events of one case in order, the midnight its first day began with, and the violations it was made to show.
 
-    `planned` names the rules (`V01` …); it is empty for a clean case.
+    `planned` is empty for a clean case. `complete`: all of its events are there, none is still to come.
     """
 
     events: tuple[Event, ...]
     midnight: datetime
-    planned: frozenset[str]
+    planned: frozenset[Planned]
+    complete: bool
 
 
 class Centre:
@@ -132,7 +133,7 @@ def simulate_cases(
         for case in centre.day(index):
             events = tuple(e for e in case.events if e.recorded is not None and e.recorded <= end)
             if events and events[0].time >= start:
-                yield SimulatedCase(events, midnight, frozenset(case.planned))
+                yield SimulatedCase(events, midnight, frozenset(case.planned), len(events) == len(case.events))
 
 
 def simulate_year(rulebook: Rulebook, seed: int, start: datetime, end: datetime, mix: Mix = YULIN) -> Iterator[Event]:

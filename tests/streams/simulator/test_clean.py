@@ -8,7 +8,7 @@ from monitor.assessment import assess
 from monitor.events import Event, EventType, content, content_hash
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
 from monitor.verdict import Assessment, JournalEntry
-from streams.simulator import LiveCentre, Mix, simulate_cases
+from streams.simulator import LiveCentre, Mix, Planned, simulate_cases
 
 ZONE = timezone(timedelta(hours=8))
 START, END = datetime(2009, 8, 17, tzinfo=ZONE), datetime(2009, 11, 17, tzinfo=ZONE)
@@ -26,9 +26,9 @@ def judge(rulebook: Rulebook, events: tuple[Event, ...], until: datetime) -> Ass
     return assess(entries, RulebookHistory(versions=(version,), current=version), until)
 
 
-def conduct(assessment: Assessment) -> set[str]:
-    """Give the rules a case is found to have broken."""
-    return {finding.rule for finding in assessment.findings if finding.kind == "conduct"}
+def conduct(assessment: Assessment) -> set[Planned]:
+    """Give the violations a case is found to show."""
+    return {Planned(finding.rule, finding.subject) for finding in assessment.findings if finding.kind == "conduct"}
 
 
 def test_a_quarter_breaks_only_the_rules_it_was_planned_to(rulebook: Rulebook) -> None:
@@ -47,7 +47,7 @@ def test_every_planned_violation_is_found(rulebook: Rulebook) -> None:
         told_of = {event.type for event in case.events}
         if case.planned and {T.ACCEPT, T.ARCHIVE} <= told_of:
             assert conduct(judge(rulebook, case.events, END)) == case.planned, case
-            found |= case.planned
+            found |= {violation.rule for violation in case.planned}
     assert found == {"V01", "V02", "V03", "V04", "V05"}
 
 
@@ -64,7 +64,7 @@ def test_live_breaks_only_promises_set_by_the_source(rulebook: Rulebook, now: da
     centre = LiveCentre(rulebook, 7, now, small)
     until = now + timedelta(hours=5)
     cases: dict[str, list[Event]] = {}
-    planned: dict[str, frozenset[str]] = {}
+    planned: dict[str, frozenset[Planned]] = {}
     for case in simulate_cases(rulebook, 7, now - timedelta(days=90), now, small):
         name = case.events[0].case or ""
         cases[name], planned[name] = list(case.events), case.planned
@@ -77,6 +77,6 @@ def test_live_breaks_only_promises_set_by_the_source(rulebook: Rulebook, now: da
     for name in carried:
         due_soon = any(event.data.due is not None for event in cases[name])
         found = conduct(judge(rulebook, tuple(cases[name]), until - timedelta(minutes=20)))
-        assert found <= ({"V01"} if due_soon else planned.get(name, frozenset())), cases[name]
+        assert found <= ({Planned("V01", "promised")} if due_soon else planned.get(name, frozenset())), cases[name]
         broken += due_soon and bool(found)
     assert broken > 50
