@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from monitor.events import CONSOLE, VERDICTS, Event, EventType
-from monitor.rulebook.model import Item, Rulebook, RulebookHistory, RulebookVersion, Source
+from monitor.rulebook.model import Item, Precision, Rulebook, RulebookHistory, RulebookVersion, Source
 from monitor.verdict import JournalEntry
 
 LATE_ARRIVALS_MAX: Final = 100
@@ -173,6 +173,16 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     def reports_suspensions_at_end(self) -> bool:
         """Tell whether a source of the case reports suspensions only once they have ended."""
         return any(source.suspensions_at_end for source in self.registered.values())
+
+    def precision(self, event: Event) -> Precision:
+        """Tell how exactly the source of an event knows the time of day: to the second, the minute or not at all."""
+        source = self.registered.get(event.source)
+        return "second" if source is None else source.precision
+
+    def is_told_at_end(self, event: Event) -> bool:
+        """Tell whether the source of an event reports suspensions only once they have ended."""
+        source = self.registered.get(event.source)
+        return source is not None and source.suspensions_at_end
 
     def tolerance(self, *events: Event) -> timedelta:
         """Tell how far the clocks behind these events may disagree before order means anything."""

@@ -11,6 +11,8 @@ from monitor.rulebook.model import Rulebook, parse_limit
 from monitor.verdict import Finding, Severity
 
 _LAST_MOMENT: Final = time(23, 59, 59, 999_999)
+_PLAIN: Final = ("source", "code", "item", "rule", "error", "arrivals", "count", "seconds")
+_INSTANTS: Final = ("at", "recorded")
 
 
 def say_instant(instant: datetime | str, calendar: Calendar) -> str:
@@ -103,14 +105,15 @@ def _join(more: str, lang: Lang) -> str:
     return f"{more}。" if lang == "zh" else f" {more[0].upper()}{more[1:]}."
 
 
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
     """Turn evidence into the parameters of the rule's text; each rule's text takes the ones it needs."""
     evidence, calendar = finding.evidence, book.days
-    said: dict[str, str] = {
-        name: str(evidence[name])
-        for name in ("source", "code", "item", "rule", "error", "arrivals")
-        if name in evidence
-    }
+    said: dict[str, str] = {name: _plain(evidence[name]) for name in _PLAIN if name in evidence}
+    said |= {name: say_instant(evidence[name], calendar) for name in _INSTANTS if evidence.get(name)}
     if "field" in evidence:
         said["field"] = text(f"field.{evidence['field']}", lang)
     if "values" in evidence:
@@ -118,6 +121,10 @@ def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
     if "missing" in evidence:
         said["missing"] = ", ".join(text(f"event.{step}", lang) for step in evidence["missing"])
         said["finished"] = say_instant(evidence["finished_at"], calendar)
+    if "step" in evidence:
+        said["step"] = text(f"event.{evidence['step']}", lang)
+    if "steps" in evidence:
+        said["steps"] = ", ".join(text(f"event.{step}", lang) for step in evidence["steps"])
     if "early" in evidence:
         said |= {side: text(f"event.{evidence[side]}", lang) for side in ("early", "late")}
         said |= {side: say_instant(evidence[side], calendar) for side in ("early_at", "late_at")}

@@ -120,12 +120,15 @@ def calendar(draft: Draft) -> Iterator[Fault]:
 
 
 def rules(draft: Draft) -> Iterator[Fault]:
-    """Report a setting for a rule that does not exist, or for a parameter its rule does not have."""
+    """Report a setting for no rule there is, for a parameter its rule does not have, or a card of a lead-only rule."""
     for code, setting in draft.rules.items():
         if code not in RULES:
             yield setting.fault("unknown_rule", code=code, known=", ".join(sorted(RULES)))
             continue
         yield from _exceptions(draft, setting)
+        modes = (setting.value.mode, *(exception.mode for exception in setting.value.exceptions))
+        if RULES[code].lead and "card" in modes:
+            yield setting.fault("lead_only", "mode" if modes[0] == "card" else "exceptions", rule=code)
         known = RULES[code].parameters
         for name in setting.value.parameters:
             if name not in known:

@@ -21,6 +21,8 @@ Disclosure = Literal[
 ]
 """The eight disclosures 八公开 (Guangxi 2007)."""
 Mode = Literal["off", "shadow", "lead", "card"]
+Precision = Literal["second", "minute", "day"]
+"""How exactly a source tells times: a day, and within it the minute or the second, or the day alone."""
 ProfileKind = Literal["next_day", "same_time", "work_time", "calendar_day"]
 LimitText = Annotated[str, msgspec.Meta(pattern=r"^\d{1,4}(\.\d{1,3})? (wd|cd)$")]
 """`20 wd` is 20 working days, `30 cd` 30 calendar days, `0 wd` the same working day; decimals are allowed."""
@@ -154,7 +156,7 @@ class Source(_Entry, frozen=True, kw_only=True):
     regions: tuple[Code, ...]
     types: tuple[EventType, ...] = ()  # empty: every type
     suspensions_at_end: bool = False
-    precision: Literal["second", "minute", "day"] = "second"
+    precision: Precision = "second"
     zone: Name = "Asia/Shanghai"
     lateness_hours: Annotated[float, msgspec.Meta(ge=0, le=24 * 31)] = 0
     tolerance_minutes: Annotated[float, msgspec.Meta(ge=0, le=24 * 60)] = 5
@@ -400,6 +402,7 @@ __all__ = [
     "Mode",
     "Nature",
     "Power",
+    "Precision",
     "Region",
     "RuleException",
     "RuleSetting",

@@ -7,7 +7,7 @@ from monitor.rules.rule import Subject, Violation, rule
 from monitor.verdict import Severity
 
 
-@rule("V04", version=1, basis="行政许可法第三十二条、第七十二条第三项、第四项")
+@rule("V04", version=1, basis="行政许可法第三十二条、第七十二条第三项、第四项", clocks=("notice", "accept"))
 def late_notice(subject: Subject) -> Iterator[Violation]:
     """Find applications that were not accepted, refused or sent a supplement notice in time."""
     for clock in subject.breached("notice", "accept"):

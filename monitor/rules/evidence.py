@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.case import CaseFile
-from monitor.events import EventType
+from monitor.events import Event, EventType
 from monitor.timing import key
 from monitor.verdict import Clock
 
@@ -15,6 +15,19 @@ PAUSABLE = ("promised", "statutory", "step", "leg")
 def stamp(instant: datetime) -> str:
     """Write an instant as it stands in evidence: ISO 8601 in UTC."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def opinion(event: Event) -> dict[str, Any] | None:
+    """Lay out what is known of the free text of an event: its length, and whether it says more than a step's name.
+
+    None where no text was told. One that was not sealed (it is, before the ledger judges it) shows its length alone.
+    """
+    written = event.data.text
+    if written is None:
+        return None
+    if isinstance(written, str):
+        return {"characters": len(written.strip()), "names_step": False}
+    return {"characters": written.length, "names_step": written.names_step}
 
 
 def of_clock(case: CaseFile, clock: Clock) -> dict[str, Any]:

@@ -7,21 +7,21 @@ from monitor.rules.rule import Subject, Violation, rule
 from monitor.verdict import Clock, Severity
 
 
-@rule("V01", version=1, basis="承诺时限；优化营商环境条例第三十六条")
+@rule("V01", version=1, basis="承诺时限；优化营商环境条例第三十六条", clocks=("promised",))
 def over_promised(subject: Subject) -> Iterator[Violation]:
     """Find cases not finished within the promised limit."""
     for clock in subject.breached("promised"):
         yield breach(subject, clock, Severity.PROMISED_BREACH)
 
 
-@rule("V02", version=1, basis="行政许可法第四十二条、第七十四条第二项")
+@rule("V02", version=1, basis="行政许可法第四十二条、第七十四条第二项", clocks=("statutory",))
 def over_statutory(subject: Subject) -> Iterator[Violation]:
     """Find cases not decided within the statutory limit and a valid extension."""
     for clock in subject.breached("statutory"):
         yield breach(subject, clock, Severity.STATUTORY_BREACH)
 
 
-@rule("V03", version=1, basis="环节时限；承诺时限")
+@rule("V03", version=1, basis="环节时限；承诺时限", clocks=("step", "leg", "archive"))
 def step_overdue(subject: Subject) -> Iterator[Violation]:
     """Find steps, legs of a joint case and archiving over their own limit, charged to who held them."""
     for clock in subject.breached("step", "leg", "archive"):
@@ -29,7 +29,7 @@ def step_overdue(subject: Subject) -> Iterator[Violation]:
         yield breach(subject, clock, severity)
 
 
-@rule("V05", version=1, basis="行政许可法第四十四条")
+@rule("V05", version=1, basis="行政许可法第四十四条", clocks=("issue",))
 def late_issue(subject: Subject) -> Iterator[Violation]:
     """Find granted licences neither issued nor ready for collection in time."""
     for clock in subject.breached("issue"):

@@ -1,6 +1,6 @@
 """What a rule is, and the evaluation of all of them over one case."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,9 +9,10 @@ import msgspec
 
 from monitor.case import CaseFile
 from monitor.clocks import Clocks
+from monitor.events import EventType
 from monitor.rulebook.model import Rulebook, RuleSetting
 from monitor.rules.mode import Use, is_ever_on, mode_of, senders_of
-from monitor.verdict import Clock, Finding, FindingKind, FindingState, Severity, finding_id
+from monitor.verdict import Clock, ClockName, Finding, FindingKind, FindingState, Severity, finding_id
 
 NO_SETTING: Final = RuleSetting()
 
@@ -52,7 +53,9 @@ class Rule(msgspec.Struct, frozen=True):
     """One rule: id, version (raised with every change of its meaning), legal basis and default parameters.
 
     `wake` yields the instants at which the rule itself must be looked at again, beside those of the clocks.
-    Name and text stand in the catalogue of strings under `rule.<id>`.
+    `lead`: it gives inspectors a lead and can never be a card, whatever the rulebook says. `about` are types of
+    events, `clocks` clocks: without an event of one of these, or one of these clocks breached, the rule has nothing to
+    say and is not asked. Name and text stand in the catalogue of strings under `rule.<id>`.
     """
 
     id: str
@@ -62,6 +65,15 @@ class Rule(msgspec.Struct, frozen=True):
     check: Check
     parameters: Mapping[str, float] = MappingProxyType({})
     wake: Wake | None = None
+    lead: bool = False
+    about: frozenset[EventType] = frozenset()
+    clocks: frozenset[ClockName] = frozenset()
+
+    def may_speak(self, types: Set[EventType], breached: Set[str]) -> bool:
+        """Tell whether a case with events of these types and these clocks breached can interest the rule."""
+        if self.about and self.about.isdisjoint(types):
+            return False
+        return not self.clocks or not self.clocks.isdisjoint(breached)
 
 
 _InUse = tuple[Rule, RuleSetting, Mapping[str, float]]
@@ -78,26 +90,33 @@ def rule(
     kind: FindingKind = "conduct",
     parameters: Mapping[str, float] = MappingProxyType({}),
     wake: Wake | None = None,
+    lead: bool = False,
+    about: Collection[EventType] = (),
+    clocks: tuple[ClockName, ...] = (),
 ) -> Callable[[Check], Check]:
     """Register a function as a rule. Raises ValueError on an id used twice."""
 
     def register(check: Check) -> Check:
         if id in RULES:
             raise ValueError(f"rule {id} is registered twice")
-        RULES[id] = Rule(id, version, kind, basis, check, parameters, wake)
+        RULES[id] = Rule(id, version, kind, basis, check, parameters, wake, lead, frozenset(about), frozenset(clocks))
         return check
 
     return register
 
 
 def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[datetime]]:
-    """Evaluate every rule that is not off; return the findings and the instants to look again.
+    """Evaluate every rule that is not off and may have something to say; return the findings and when to look again.
 
     A rule that crashes is itself a finding (D04): it must never look like a case that is on time.
     """
     findings: list[Finding] = []
     wakes: list[datetime] = []
+    types = case.by_type.keys()
+    breached = {clock.name for clock in clocks.clocks if clock.phase == "breached"}
     for each, setting, parameters in _in_use(case.current):
+        if not each.may_speak(types, breached):
+            continue
         subject = Subject(case, clocks, parameters)
         try:
             said = (_finding(each, setting, subject, violation) for violation in each.check(subject))
@@ -133,6 +152,8 @@ def _finding(each: Rule, setting: RuleSetting, subject: Subject, violation: Viol
         use = mode_of(setting, senders_of(case), violation.department, case.item_code, day)
     if use == "off":
         return None
+    if use == "card" and each.lead:
+        use = "lead"
     return Finding(
         id=finding_id(case.case, each.id, violation.subject),
         rule=each.id,

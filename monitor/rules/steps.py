@@ -29,7 +29,7 @@ def _when_settled(subject: Subject) -> Iterator[datetime]:
         yield settled
 
 
-@rule("V06", version=1, basis="行政许可法第三十二条、第三十四条；目录必经环节", wake=_when_settled)
+@rule("V06", version=1, basis="行政许可法第三十二条、第三十四条；目录必经环节", wake=_when_settled, about=(T.FINISH,))
 def skipped_step(subject: Subject) -> Iterator[Violation]:
     """Find finished cases that lack a required step up to their finish.
 
@@ -65,7 +65,7 @@ def skipped_step(subject: Subject) -> Iterator[Violation]:
         )
 
 
-@rule("V07", version=1, basis="行政许可法第六十九条第一款第三项")
+@rule("V07", version=1, basis="行政许可法第六十九条第一款第三项", about=(T.APPROVE,))
 def order_inversion(subject: Subject) -> Iterator[Violation]:
     """Find steps dated before the step they must follow, beyond the tolerance of the clocks that dated them."""
     case, decision = subject.case, subject.clocks.decision

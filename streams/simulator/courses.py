@@ -244,10 +244,13 @@ def due_at(case: Proceeding, due: datetime, mix: Mix, *, on_time: bool) -> None:
 
     Only for a timetable that does not close: the due instant is minutes away on the wall.
     """
-    apply(case, mix)
-    case.minutes(1, 2)
-    voucher(case, EventData(voucher=f"SL-{case.case}", due=Due(promised=due)))
     _, due_in = case.timetable.position(due)
+    if EventType.CONSULT in case.counter.steps:
+        case.tell(EventType.CONSULT)
+        case.minutes(1, 2, case.at + (due_in - case.at) * 0.2)
+    case.tell(EventType.APPLY)
+    case.minutes(1, 2, case.at + (due_in - case.at) * 0.3)
+    voucher(case, EventData(voucher=f"SL-{case.case}", due=Due(promised=due)))
     margin = 60 * case.rng.uniform(0.2, 0.8) if on_time else -60 * case.rng.uniform(0.5, 4)
     if not on_time:
         case.plan("V01", "promised")

@@ -22,7 +22,8 @@ _EVENTS_AT_ONCE: Final = 4.5
 """Events a new live case brings within its first minutes; the others come in the course of hours and days."""
 _SOON_AT_ONCE: Final = 10
 """Cases due in the next minutes with which the live part begins, so that something happens from the start."""
-_SOON_MINUTES: Final = (1.0, 10.0)
+_SOON_MINUTES: Final = (2.0, 10.0)
+"""Less would crowd the steps of a case into a few seconds, as only invented ones are (V10)."""
 _SOON_ON_TIME: Final = 0.6
 """Share of the cases due soon that are finished in time."""
 
@@ -59,7 +60,7 @@ class LiveCentre:
 
     Cases that were begun and not finished at `now` go on: those `simulate_cases` gives for the same rulebook, seed
     and end; an office hour of theirs takes an hour on the wall. New ones come at such a rate that about
-    `events_per_second` are seen, and every `soon_seconds` one whose source has set a due instant (`data.due`) one to
+    `events_per_second` are seen, and every `soon_seconds` one whose source has set a due instant (`data.due`) two to
     ten minutes ahead; most of these are finished in time, some are not. Cases begun before `since`, the start of the
     period simulated before, are left alone: nobody knows how they began.
 

@@ -30,11 +30,12 @@ from monitor.rulebook.model import (
     Season,
     Source,
 )
+from monitor.rules import RULES
 from monitor.verdict import Assessment, Clock, ClockName, Finding, JournalEntry
 
 T = EventType
 ZONE = ZoneInfo("Asia/Shanghai")
-CONDUCT = ("V01", "V02", "V03", "V04", "V05", "V06", "V07")
+CONDUCT = tuple(rule.id for rule in RULES.values() if rule.kind == "conduct")
 SEASON = Season(sessions=((time(8, 30), time(12)), (time(14, 30), time(17, 30))))
 TICK = timedelta(microseconds=1)
 
@@ -66,6 +67,7 @@ SOURCES = (
     Source(code="hall", name="大厅", owner="中心", regions=("4509",)),
     Source(code="night", name="夜间", owner="省厅", regions=("4509",), lateness_hours=24),
     Source(code="daily", name="按日", owner="局", regions=("4509",), precision="day"),
+    Source(code="minute", name="按分", owner="局", regions=("4509",), precision="minute"),
     Source(code="rough", name="粗钟", owner="局", regions=("4509",), tolerance_minutes=60),
     Source(code="at_end", name="事后", owner="局", regions=("4509",), suspensions_at_end=True),
 )
@@ -118,12 +120,23 @@ def at(
     due: str | None = None,
     window: str | None = None,
     item: str | None = None,
+    recorded: str | None = None,
+    operator: str | None = None,
+    channel: str | None = None,
     **data: Any,
 ) -> Line:
     """Write one event: when, what, and what else it says; its id is its type unless named."""
     if due is not None:
         data["due"] = Due(promised=when(due))
-    fields = {"department": department, "window": window, "item": item}
+    fields: dict[str, Any] = {
+        "department": department,
+        "window": window,
+        "item": item,
+        "operator": operator,
+        "channel": channel,
+    }
+    if recorded is not None:
+        fields["recorded"] = when(recorded)
     instant = when(written) if isinstance(written, str) else written
     arrival = when(received) if isinstance(received, str) else received
     return Line(instant, T(kind), source, name, arrival, fields, EventData(**data))
@@ -198,9 +211,9 @@ def with_item(code: str, **changes: Any) -> Rulebook:
     return book_with(items=tuple(msgspec.structs.replace(i, **changes) if i.code == code else i for i in BOOK.items))
 
 
-def with_mode(rule: str, mode: Mode) -> Rulebook:
-    """Give the rulebook with one rule in another mode."""
-    return book_with(rules={**BOOK.rules, rule: RuleSetting(mode=mode)})
+def with_mode(rule: str, mode: Mode, **parameters: float) -> Rulebook:
+    """Give the rulebook with one rule in another mode, or with other parameters."""
+    return book_with(rules={**BOOK.rules, rule: RuleSetting(mode=mode, parameters=parameters)})
 
 
 def sending(*types: str) -> tuple[EventType, ...]:

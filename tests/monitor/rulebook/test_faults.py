@@ -32,6 +32,8 @@ SPOILT = [
     ("instant_with_days", "    type: instant", f"    type: instant\n    promised_limit: 3 wd  {HERE}"),
     ("invalid", "  profile: next_day", f"  profile: next_day\n  warning_days: few  {HERE}"),
     ("key", "  profile: next_day", f"  profile: next_day\n  [a]: b  {HERE}"),
+    ("lead_only", "  V01: {mode: card}", f"  V10: {{mode: card}}  {HERE}"),
+    ("lead_only", "  V01: {mode: card}", f"  V10: {{mode: lead, exceptions: [{{mode: card, item: I1}}]}}  {HERE}"),
     ("leg_above_item", "    legs: {D1: 5 wd, D2: 7 wd}", f"    legs: {{D1: 5 wd, D2: 21 wd}}  {HERE}"),
     ("legs_not_joint", "    type: instant", f"    type: instant\n    legs: {{D1: 1 wd, D2: 1 wd}}  {HERE}"),
     ("legs_too_few", "    legs: {D1: 5 wd, D2: 7 wd}", f"    legs: {{D1: 5 wd}}  {HERE}"),
