@@ -10,17 +10,17 @@ from threading import Lock
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from sqlalchemy.exc import OperationalError
 
+from monitor.access import PUBLIC, Router
 from monitor.language import Lang
 from monitor.ledger import Ledger
 from monitor.live import ASSETS, HEADERS, Notice, read_board, render_page
 from monitor.live.page import asset
 from monitor.metrics import LedgerCollector
 
-READERS: Final = "Who may call it: whoever reaches the address; it shows no window, operator or applicant."
 BOARD_CACHE_SECONDS: Final = 1.0
 """Any number of screens cost one reading a second."""
 
@@ -48,9 +48,9 @@ class Reading:
         self._lock = Lock()
         self._boards: dict[Lang, tuple[float, bytes]] = {}
 
-    def router(self) -> APIRouter:
+    def router(self) -> Router:
         """Make the routes."""
-        router = APIRouter(tags=["reading"])
+        router = Router("reading")
         for path, act in (
             ("/", self.page),
             ("/live/{name}", self.file),
@@ -59,7 +59,7 @@ class Reading:
             ("/healthz", self.healthz),
             ("/readyz", self.readyz),
         ):
-            router.add_api_route(path, act, methods=["GET"], description=f"{act.__doc__}\n\n{READERS}")
+            router.declare(path, act, PUBLIC)
         return router
 
     def page(self, lang: Annotated[Lang, Query()] = "zh") -> Response:

@@ -25,6 +25,8 @@ COMMANDS: Final[dict[str, Place]] = {
     "check": Place("check", "check", "Name every fault of a rulebook's files."),
     "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
+    "users": Place("users", "app", "Add, list and disable users; say what they see."),
+    "audit": Place("audit", "audit", "Show who did what."),
     "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),
     "simulate": Place("simulate", "simulate", "Simulate a service centre, into a file or live."),
     "explain": Place("explain", "explain", "Explain a verdict, day by day."),

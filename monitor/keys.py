@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
+from monitor.ledger import audit
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.schema import api_keys
 
@@ -28,8 +29,11 @@ class ApiKey(msgspec.Struct, frozen=True):
     revoked_at: datetime | None = None
 
 
-def create_key(connection: Connection, source: str) -> tuple[ApiKey, str]:
-    """Make a key bound to a source; return it with its secret, which cannot be shown again."""
+def create_key(connection: Connection, source: str, actor: str | None = None) -> tuple[ApiKey, str]:
+    """Make a key bound to a source; return it with its secret, which cannot be shown again.
+
+    `actor` is who does it, for the audit; by default the account that runs this process.
+    """
     known = ApiKey(secrets.token_hex(4), source, datetime.now(UTC))
     secret = f"{PREFIX}{known.id}_{secrets.token_urlsafe(32)}"
     connection.execute(
@@ -37,6 +41,7 @@ def create_key(connection: Connection, source: str) -> tuple[ApiKey, str]:
             id=known.id, source=source, digest=_digest(secret), created_at=known.created_at, revoked_at=None
         )
     )
+    _note(connection, actor, "key.create", known)
     return known, secret
 
 
@@ -52,14 +57,21 @@ def list_keys(connection: Connection) -> list[ApiKey]:
     return [ApiKey(row.id, row.source, row.created_at, row.revoked_at) for row in rows]
 
 
-def revoke_key(connection: Connection, key_id: str) -> ApiKey:
+def revoke_key(connection: Connection, key_id: str, actor: str | None = None) -> ApiKey:
     """Revoke a key for good; one already revoked keeps its instant. Raises LedgerError for an unknown id."""
     row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
     if row is None:
         raise LedgerError(f"there is no key {key_id!r}: 'monitor keys list' shows those there are")
-    revoked_at = row.revoked_at or datetime.now(UTC)
-    connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=revoked_at))
-    return ApiKey(row.id, row.source, row.created_at, revoked_at)
+    if row.revoked_at is not None:
+        return ApiKey(row.id, row.source, row.created_at, row.revoked_at)
+    revoked = ApiKey(row.id, row.source, row.created_at, datetime.now(UTC))
+    connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=revoked.revoked_at))
+    _note(connection, actor, "key.revoke", revoked)
+    return revoked
+
+
+def _note(connection: Connection, actor: str | None, act: str, key: ApiKey) -> None:
+    audit.record(connection, actor or audit.operator_account(), act, f"key:{key.id}", {"source": key.source})
 
 
 def _digest(secret: str) -> str:

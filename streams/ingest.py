@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
+from monitor import answers
+from monitor.access import LOCAL, SENDER, Identity, Router
+from monitor.answers import Answer, accepted_language
 from monitor.events import EventError
 from monitor.language import Lang, text
-from streams.access import Doorkeeper, Sender
 from streams.bodies import Body, BodyError, split
 from streams.embedded import TICK_CASES_MAX, EngineThread, Unavailable
 from streams.engine import Delivery, Outcome
-from streams.requests import ANSWER_SECONDS, Answer, BodyReader, accepted_language, refusal
+from streams.requests import ANSWER_SECONDS, BodyReader, refusal
 
-LOCAL_ONLY: Final = "Who may call it: a process on the same machine that reads the token beside the ledger."
+EVENTS_PATH: Final = "/api/events"
 RETRY_SECONDS: Final = {"busy": 5, "ledger": 5, "engine": 30, "stopping": 10}
 
 _STATUS_OF_BODY: Final = {"empty": 400, "malformed": 400, "too_deep": 400, "too_many": 413}
@@ -25,27 +27,21 @@ _STATUS_OF_BODY: Final = {"empty": 400, "malformed": 400, "too_deep": 400, "too_
 class Ingest:
     """The routes that write: events for senders with a key, imports for this machine."""
 
-    def __init__(self, engine: EngineThread, doorkeeper: Doorkeeper) -> None:
-        self._engine, self._doorkeeper = engine, doorkeeper
+    def __init__(self, engine: EngineThread) -> None:
+        self._engine = engine
         self._reader = BodyReader()
 
-    def router(self) -> APIRouter:
+    def router(self) -> Router:
         """Make the routes."""
-        router = APIRouter(tags=["ingest"])
-        router.add_api_route("/api/events", self.events, methods=["POST"], openapi_extra=EVENTS_OPENAPI)
-        for path, act in (
-            ("/api/imports", self.begin_import),
-            ("/api/imports/{source}/end", self.end_import),
-            ("/api/ticks", self.tick),
-        ):
-            router.add_api_route(path, act, methods=["POST"], description=f"{act.__doc__}\n\n{LOCAL_ONLY}")
+        router = Router("ingest")
+        router.declare(EVENTS_PATH, self.events, SENDER, "POST", **EVENTS_OPENAPI)
+        router.declare("/api/imports", self.begin_import, LOCAL, "POST")
+        router.declare("/api/imports/{source}/end", self.end_import, LOCAL, "POST")
+        router.declare("/api/ticks", self.tick, LOCAL, "POST")
         return router
 
     async def events(self, request: Request) -> Response:
-        """Take events and say of each whether it was applied, a duplicate, or rejected and why.
-
-        Who may call it: the bearer of an API key, for the source the key is bound to.
-        """
+        """Take events and say of each whether it was applied, a duplicate, or rejected and why."""
         lang = accepted_language(request.headers.get("accept-language", ""))
         answer = await self._answer_events(request, lang)
         self._engine.pipeline.request(answer.status)
@@ -66,12 +62,10 @@ class Ingest:
         return await self._local(request, _Nothing, lambda engine, _, horizon: engine.tick(horizon, TICK_CASES_MAX))
 
     async def _answer_events(self, request: Request, lang: Lang) -> Answer:
-        sender = self._doorkeeper.recognise(request.headers.get("authorization", ""))
+        sender: Identity = request.state.identity
         importing = request.headers.get("x-import") is not None
-        if sender is None:
-            return refusal(401, "unauthorised", lang)
         if importing and not sender.is_local:
-            return refusal(403, "forbidden", lang)
+            return answers.refusal(403, "access.forbidden", lang)
         async with self._reader.read(request, lang) as raw:
             if isinstance(raw, Answer):
                 return raw
@@ -88,7 +82,7 @@ class Ingest:
         rejected_alone = body.shape == "single" and outcomes[0].status == "rejected"
         return Answer(422 if rejected_alone else 200, report(outcomes, lang))
 
-    async def _refuse_body(self, raw: bytes, error: BodyError, sender: Sender, lang: Lang) -> Answer:
+    async def _refuse_body(self, raw: bytes, error: BodyError, sender: Identity, lang: Lang) -> Answer:
         """Refuse a body as a whole; one that was meant to hold events is also kept among the rejects."""
         if error.code in ("malformed", "too_deep"):
             fault = EventError(error.code, "body", error.detail)
@@ -107,7 +101,7 @@ class Ingest:
         except TimeoutError:
             return refusal(503, "ambiguous", lang, retry_seconds=5, seconds=ANSWER_SECONDS)
 
-    def _deliveries(self, events: Sequence[bytes], sender: Sender, importing: bool) -> list[Delivery]:
+    def _deliveries(self, events: Sequence[bytes], sender: Identity, importing: bool) -> list[Delivery]:
         if importing:
             return [Delivery(raw, backfill=True) for raw in events]
         # What came in one request was received at one instant: between its events nobody was late.
@@ -116,11 +110,6 @@ class Ingest:
 
     async def _local(self, request: Request, shape: Any, act: Any) -> Response:
         lang = accepted_language(request.headers.get("accept-language", ""))
-        sender = self._doorkeeper.recognise(request.headers.get("authorization", ""))
-        if sender is None:
-            return refusal(401, "unauthorised", lang).response()
-        if not sender.is_local:
-            return refusal(403, "forbidden", lang).response()
         try:
             asked = msgspec.json.decode(await request.body() or b"{}", type=shape)
             done = self._engine.call(lambda engine, horizon: act(engine, asked, horizon))
@@ -180,11 +169,10 @@ EVENTS_OPENAPI: Final[dict[str, Any]] = {
             "application/cloudevents-batch+json": {"schema": {"type": "array", "items": {"type": "object"}}},
         },
     },
-    "security": [{"key": []}],
     "responses": {
         "200": {"description": "A verdict on each event, in their order; all of it is committed."},
         "400": {"description": "The body cannot be split into events; the whole of it is kept as one reject."},
-        "401": {"description": text("ingest.unauthorised.reason", "en")},
+        "401": {"description": text("access.unauthorised.reason", "en")},
         "413": {"description": "Too many bytes or events for one request; nothing was taken."},
         "422": {"description": "The one event of the request was rejected."},
         "503": {"description": "Nothing is acknowledged; send the same again after Retry-After."},

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-from fastapi import Request, Response
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from monitor.language import Lang, text
+from monitor import answers
+from monitor.answers import Answer
+from monitor.language import Lang
 
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 """Ten thousand events of the usual size, four times over."""
@@ -21,53 +22,9 @@ BODY_SECONDS: Final = 30
 ANSWER_SECONDS: Final = 60
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """An HTTP answer before it is written."""
-
-    status: int
-    content: Any
-    retry_seconds: int | None = None
-
-    def response(self) -> Response:
-        """Write it as JSON."""
-        headers = {} if self.retry_seconds is None else {"Retry-After": str(self.retry_seconds)}
-        if self.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        return Response(msgspec.json.encode(self.content), self.status, headers, "application/json")
-
-
 def refusal(status: int, code: str, lang: Lang, retry_seconds: int | None = None, **params: object) -> Answer:
     """Make the answer to a request that is not taken, with reason and remedy in the sender's language."""
-    error = {
-        "code": code,
-        "reason": text(f"ingest.{code}.reason", lang, **params),
-        "remedy": text(f"ingest.{code}.remedy", lang, **params),
-    }
-    return Answer(status, {"error": error}, retry_seconds)
-
-
-def accepted_language(header: str) -> Lang:
-    """Choose Chinese or English by an Accept-Language header; English where it asks for neither."""
-    best: tuple[float, Lang] = (0.0, "en")
-    for part in header.split(","):
-        tag, _, parameters = part.strip().partition(";")
-        quality = _quality(parameters)
-        primary = tag.strip().lower().partition("-")[0]
-        if primary == "zh" and quality > best[0]:
-            best = (quality, "zh")
-        elif primary == "en" and quality > best[0]:
-            best = (quality, "en")
-    return best[1]
-
-
-def _quality(parameters: str) -> float:
-    name, _, value = parameters.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+    return answers.refusal(status, f"ingest.{code}", lang, retry_seconds, **params)
 
 
 class BodyReader:

@@ -13,16 +13,19 @@ import msgspec
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
+from monitor.access import PUBLIC, Gate, Router
 from monitor.api import Health, Reading
 from monitor.events import Event
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
 from monitor.live import Notice
-from streams.access import Doorkeeper, token_path, write_token
+from monitor.records import Records
+from streams.access import token_path, write_token
 from streams.embedded import STALL_SECONDS, EngineThread
 from streams.engine import Engine
-from streams.ingest import Ingest
+from streams.ingest import EVENTS_PATH, Ingest
 from streams.lag import DetectionLag
 from streams.pipeline import Pipeline
 from streams.ticker import Horizon
@@ -64,6 +67,7 @@ class Embedded:
         self.loading_percent: float | None = None
         self.stop_serving: Callable[[], None] = lambda: None
         self.token = write_token(ledger)
+        self.gate = Gate(ledger, self.token, self._refused)
         self.app = self._application()
 
     def start(self) -> None:
@@ -72,6 +76,7 @@ class Embedded:
 
     def close(self) -> None:
         """Commit what is queued, and give the lease back."""
+        self.gate.close()
         self.thread.stop()
         token_path(self.ledger).unlink(missing_ok=True)
 
@@ -99,23 +104,43 @@ class Embedded:
     def _application(self) -> FastAPI:
         app = FastAPI(
             title=text("product.name", "en"),
-            # Their pages load scripts from elsewhere, which a closed network does not have.
+            # Their pages load scripts from elsewhere, which a closed network does not have; the description of the
+            # routes goes through the check as they do.
             docs_url=None,
             redoc_url=None,
+            openapi_url=None,
         )
-        app.include_router(Ingest(self.thread, Doorkeeper(self.ledger, self.token)).router())
-        app.include_router(Reading(self.ledger, self.pipeline.registry, self.health, self.notices).router())
-        describe = app.openapi
-        app.openapi = lambda: _with_event(describe())  # type: ignore[method-assign]
+        description = Router("description")
+
+        def describe() -> JSONResponse:
+            """Describe the routes, in OpenAPI."""
+            return JSONResponse(_with_event(app.openapi()))
+
+        description.declare("/openapi.json", describe, PUBLIC, described=False)
+        self.gate.serve(
+            app,
+            Ingest(self.thread).router(),
+            Reading(self.ledger, self.pipeline.registry, self.health, self.notices).router(),
+            Records(self.ledger, self.gate).router(),
+            description,
+        )
         return app
+
+    def _refused(self, path: str, status: int) -> None:
+        """Count a request for events that was not let through, as one that was answered."""
+        if path == EVENTS_PATH:
+            self.pipeline.request(status)
 
 
 def _with_event(described: dict[str, Any]) -> dict[str, Any]:
-    """Add the schema of an event, as the code has it, and how a key is sent."""
+    """Add the schema of an event, as the code has it, and how one says who one is."""
     _, schemas = msgspec.json.schema_components([Event], ref_template="#/components/schemas/{name}")
     components = described.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas)
-    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer"},
+        "password": {"type": "http", "scheme": "basic"},
+    }
     return described
 
 

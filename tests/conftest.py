@@ -1,10 +1,12 @@
 """What every test shares: how long properties are searched, the real logs, and the ban on skips in CI."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 
 pytest_plugins = ["pytester"]
 
@@ -14,6 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("MONITOR_HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hash passwords of tests cheaply: what is slow on purpose would make a minute of the suite."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("monitor.people._hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

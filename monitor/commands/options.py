@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
+from monitor.ledger.errors import Refusal
 from monitor.settings import Settings
 
 LedgerOption = Annotated[
@@ -35,7 +36,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def opened(url: str | None, create: bool = False) -> Iterator[Ledger]:
+def opened(url: str | None, create: bool = False, lang: Lang | None = None) -> Iterator[Ledger]:
     """Open the ledger of a command; what is wrong with it is said on standard error, and the command ends."""
     settings = Settings()
     try:
@@ -43,7 +44,8 @@ def opened(url: str | None, create: bool = False) -> Iterator[Ledger]:
         with Ledger.open(url or settings.ledger_url, create, settings.text_key, kept) as ledger:
             yield ledger
     except LedgerError as error:
-        err.print(str(error), style="red", markup=False)
+        said = error.say(language(lang)) if isinstance(error, Refusal) else str(error)
+        err.print(said, style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
     except DBAPIError as error:
         err.print(f"{url or settings.ledger_url}: {error.orig}", style="red", markup=False)

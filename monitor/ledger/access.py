@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, insert, inspect, select
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from monitor.ledger import judging, positions, rejects, schema, texts
+from monitor.ledger import audit, judging, positions, rejects, schema, texts
 from monitor.ledger.connect import connect, discard_copies
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.judging import SourceState
@@ -22,6 +22,8 @@ from monitor.verdict import Assessment, JournalEntry
 
 CASES_AT_ONCE = 1_000
 """Rows fetched at a time where all cases are read: bounded memory, however many there are."""
+CASES_NAMED_MAX = 20
+"""Cases that a line of the audit names; more are counted."""
 
 
 class Ledger:
@@ -183,10 +185,15 @@ class Ledger:
     def mark(self, cases: Iterable[str] | None = None) -> int:
         """Mark cases, by default all, to be assessed again by their writer's next ticks; return how many."""
         every = schema.cases.update().values(marked=True)
+        named = None if cases is None else list(cases)
         with self.write() as connection:
-            if cases is None:
-                return connection.execute(every.where(~schema.cases.c.marked)).rowcount
-            return sum(connection.execute(every.where(schema.cases.c.case == case)).rowcount for case in cases)
+            if named is None:
+                marked = connection.execute(every.where(~schema.cases.c.marked)).rowcount
+            else:
+                marked = sum(connection.execute(every.where(schema.cases.c.case == case)).rowcount for case in named)
+            detail = {"marked": marked, "cases": None if named is None else named[:CASES_NAMED_MAX]}
+            audit.record(connection, audit.operator_account(), "case.reassess", "cases", detail)
+            return marked
 
     def discard_copies(self) -> bool:
         """Remove the copies the database keeps of erased texts; tell whether it could be done at once."""

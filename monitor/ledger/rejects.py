@@ -114,12 +114,16 @@ def write(connection: Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(insert(rejects), rows)
 
 
-def newest(connection: Connection, limit: int, source: str | None = None, code: str | None = None) -> list[Reject]:
-    """Read the newest rejects, by default of any source and for any reason."""
+def newest(
+    connection: Connection, limit: int, source: str | None = None, code: str | None = None, before: int | None = None
+) -> list[Reject]:
+    """Read the newest rejects, by default of any source and for any reason; `before`: with a smaller number."""
     columns = [rejects.c[name] for name in Reject.__struct_fields__]
     query = select(*columns).order_by(rejects.c.seq.desc()).limit(limit)
     if source is not None:
         query = query.where(rejects.c.source == source)
     if code is not None:
         query = query.where(rejects.c.code == code)
+    if before is not None:
+        query = query.where(rejects.c.seq < before)
     return [Reject(*row) for row in connection.execute(query)]

@@ -306,7 +306,7 @@ users = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("role", String, nullable=False),  # leader, inspector, department, operator, admin
-    Column("region", String, nullable=False),  # sees this region and all below it
+    Column("region", String),  # sees this region and all below it; null: every region
     Column("department", String),  # sees this department alone; null: all of the region
     Column("password", String, nullable=False),  # argon2
     Column("created_at", InstantColumn, nullable=False),

@@ -170,7 +170,7 @@ def test_without_a_key_nothing_is_taken(monitor: Running, header: str) -> None:
 
 def test_revoked_key_is_refused_within_seconds(monitor: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """A revoked key stops working though it was in use a moment ago."""
-    monkeypatch.setattr("streams.access.RECHECK_SECONDS", 0.5)
+    monkeypatch.setattr("monitor.access.RECHECK_SECONDS", 0.5)
     key = make_key(monitor.ledger, "hall")
     bearer = {"Authorization": f"Bearer {key}"}
     assert monitor.post(encoded(plain("revoked", "1")), **bearer).status_code == 200
