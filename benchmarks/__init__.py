@@ -1,5 +1,4 @@
-"""What the speed claims are made with: repeatable measurements, their inputs and their printed results.
+"""What the speed claims are made with: a module for each benchmark, none of them part of the tests.
 
-A number in the documentation comes from a program here, with the machine it ran on beside it.
-Not here: tests, which say whether something is right and not how fast it is (`tests`).
+`python -m benchmarks --help`; how to read the figures stands in docs/benchmarks.md. Not here: tests of what is right.
 """

@@ -1,0 +1,28 @@
+"""Databases to write into: each measurement gets a new ledger in a new database."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from benchmarks.history import rulebook
+from monitor.ledger import Ledger
+
+NewLedger = Callable[[], AbstractContextManager[Ledger]]
+
+
+@contextmanager
+def in_sqlite() -> Iterator[Ledger]:
+    """Make a ledger in an SQLite file, and remove it in the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+        Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite'}") as ledger,
+    ):
+        ledger.publish(rulebook())
+        yield ledger
+
+
+@contextmanager
+def databases(postgresql: bool) -> Iterator[Mapping[str, NewLedger]]:
+    """Give a way of making a new ledger in each database, by its name."""
+    yield {"sqlite": in_sqlite}
