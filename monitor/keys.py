@@ -59,7 +59,7 @@ def list_keys(connection: Connection) -> list[ApiKey]:
 
 def revoke_key(connection: Connection, key_id: str, actor: str | None = None) -> ApiKey:
     """Revoke a key for good; one already revoked keeps its instant. Raises LedgerError for an unknown id."""
-    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
+    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id).with_for_update()).one_or_none()
     if row is None:
         raise LedgerError(f"there is no key {key_id!r}: 'monitor keys list' shows those there are")
     if row.revoked_at is not None:

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     """The data directory: ledger and keys, unless placed elsewhere."""
     ledger: str | None = None
-    """Database URL of the ledger; by default an SQLite file in the data directory."""
+    """Database URL of the ledger, SQLite or PostgreSQL; by default an SQLite file in the data directory."""
     lang: Lang = "zh"
     seal_key: Path | None = None
     """File with the key of seals; by default `seal.key` beside the ledger."""

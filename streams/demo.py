@@ -158,7 +158,7 @@ def city_of(ledger: Ledger, new: Callable[[], City]) -> City:
         return msgspec.json.decode(path.read_bytes(), type=City)
     if ledger.horizon() is not None:
         raise LedgerError(
-            f"{ledger.path}: this ledger is in use and was not started by 'monitor demo'; "
+            f"{ledger.name}: this ledger is in use and was not started by 'monitor demo'; "
             "give the demonstration another one, as in: MONITOR_DATA=demo-data monitor demo"
         )
     city = new()

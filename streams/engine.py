@@ -47,7 +47,8 @@ class Engine:
         """Take a batch; return an outcome for each delivery, in the order of the batch.
 
         A delivery that cannot be taken is rejected and the others go on. Raises Fenced, LedgerError where no
-        rulebook was published, or the database's error: then nothing was taken.
+        rulebook was published, LeaseHeld where the lease was lost and another process has it now, or the database's
+        error: then nothing was taken.
         """
         with self._turn(horizon) as turn:
             return turn.take(batch)
@@ -82,6 +83,7 @@ class Engine:
 
     @contextmanager
     def _turn(self, horizon: datetime | None) -> Iterator[Turn]:
+        self.lease.confirm()
         with self.ledger.write() as connection:
             position = lock_position(connection, self.stream)
             if position is None or position.epoch != self._epoch:

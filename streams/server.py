@@ -54,7 +54,7 @@ class Embedded:
     def __init__(self, ledger: Ledger) -> None:
         if not ledger.has_rulebook():
             raise LedgerError(
-                f"{ledger.path}: this ledger has no rulebook, so nothing can be judged; publish one with "
+                f"{ledger.name}: this ledger has no rulebook, so nothing can be judged; publish one with "
                 "'monitor rulebook publish FOLDER', or start with 'monitor up --rulebook FOLDER'"
             )
         self.ledger = ledger

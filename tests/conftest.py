@@ -8,6 +8,10 @@ import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
+from tests import databases
+from tests.databases import PostgresDatabases, SqliteFiles
+from tests.postgres import FAST, CannotStart, PostgresServer
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +38,42 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real logs in {folder}: set MONITOR_SHARED_DATA to the folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresDatabases]:
+    """Give databases of a real server: the one MONITOR_TEST_POSTGRES names, else one started here, or skip."""
+    named, server = os.environ.get("MONITOR_TEST_POSTGRES"), None
+    if named is None:
+        try:
+            server = PostgresServer(*FAST)
+        except CannotStart as reason:
+            pytest.skip(f"no PostgreSQL can be started: {reason}")
+        named = server.url("postgres")
+    made = PostgresDatabases(named)
+    yield made
+    made.close()
+    if server is not None:
+        server.stop()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have a module's ledgers kept in SQLite, and once more in PostgreSQL."""
+    before = databases.current
+    databases.current = SqliteFiles() if request.param == "sqlite" else request.getfixturevalue("postgres")
+    yield
+    databases.current = before
+
+
+@pytest.fixture
+def each_database(database_kind: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a test's ledgers kept in SQLite, and once more in PostgreSQL; key files live in its folder."""
+    monkeypatch.setenv("MONITOR_DATA", str(tmp_path))
+    known = databases.current.made()
+    yield
+    for name in set(databases.current.made()) - set(known):
+        databases.current.drop(name)
 
 
 class SkipBan:

@@ -26,6 +26,7 @@ from monitor.verdict import (
     finding_id,
 )
 from streams.engine import Delivery, Engine
+from tests.databases import ledger_url
 
 MONDAY = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """A Monday, 09:00 in Yulin."""
@@ -167,8 +168,16 @@ def _measure(first: Event, name: str, instant: datetime) -> Measure:
 
 @contextmanager
 def opened_engine(folder: Path, name: str = "ledger") -> Iterator[Engine]:
-    """Open an engine that judges by `assess_plainly`, on a ledger in a folder."""
-    with Ledger.open(f"sqlite:///{folder / name}.sqlite") as ledger:
+    """Open an engine that judges by `assess_plainly`, on the ledger that a folder and a name stand for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with engine_at(ledger_url(folder, name), folder) as engine:
+        yield engine
+
+
+@contextmanager
+def engine_at(url: str, folder: Path | None = None) -> Iterator[Engine]:
+    """Open an engine that judges by `assess_plainly`, on the ledger of a database; its keys live in the folder."""
+    with Ledger.open(url, folder=folder) as ledger:
         ledger.publish(RULEBOOK)
         engine = Engine(ledger, assess=assess_plainly)
         try:

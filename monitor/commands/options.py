@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
+from monitor.ledger.database import name_of
 from monitor.ledger.errors import Refusal
 from monitor.settings import Settings
 
@@ -39,16 +40,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def opened(url: str | None, create: bool = False, lang: Lang | None = None) -> Iterator[Ledger]:
     """Open the ledger of a command; what is wrong with it is said on standard error, and the command ends."""
     settings = Settings()
+    named = url or settings.ledger_url
     try:
         kept = timedelta(days=settings.reject_days)
-        with Ledger.open(url or settings.ledger_url, create, settings.text_key, kept) as ledger:
+        with Ledger.open(named, create, settings.text_key, kept) as ledger:
             yield ledger
     except LedgerError as error:
         said = error.say(language(lang)) if isinstance(error, Refusal) else str(error)
         err.print(said, style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
     except DBAPIError as error:
-        err.print(f"{url or settings.ledger_url}: {error.orig}", style="red", markup=False)
+        err.print(f"{name_of(named)}: {error.orig}", style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
 
 

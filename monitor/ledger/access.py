@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, insert, inspect, select
-from sqlalchemy.engine.url import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from monitor.ledger import audit, judging, positions, rejects, schema, texts
-from monitor.ledger.connect import connect, discard_copies
+from monitor.ledger.database import Database, database_at
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.judging import SourceState
-from monitor.ledger.lease import Lease
+from monitor.ledger.lease import Holder, Lease
 from monitor.ledger.packing import unpack_assessment, unpack_entries
 from monitor.ledger.publication import Publications
 from monitor.rulebook.model import Rulebook, RulebookHistory
@@ -33,56 +32,58 @@ class Ledger:
     """
 
     def __init__(
-        self, url: str, path: Path, create: bool, text_key: Path | None = None, rejects_kept: timedelta = rejects.KEPT
+        self,
+        database: Database,
+        url: str,
+        create: bool,
+        text_key: Path | None = None,
+        rejects_kept: timedelta = rejects.KEPT,
     ) -> None:
-        self.url, self.path, self.folder = url, path, path.parent
+        self.url, self.name, self.folder = url, database.name, database.folder
         self.publications = Publications()
         self.vault = rejects.Vault(self.folder, rejects_kept)
         self.texts = texts.TextVault(self.folder, text_key)
+        self._database = database
         if create:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # who may read the cases is the operator's to widen, not the umask's
-        elif not path.exists():
+            database.create()
+        elif not database.exists():
             raise LedgerError(
-                f"{path}: there is no ledger here; start one with 'monitor rulebook publish FOLDER', or name another"
+                f"{self.name}: there is no ledger here; start one with 'monitor rulebook publish FOLDER', or name "
+                "another"
             )
-        self._database = connect(make_url(url))
         try:
             self.id = self._identify(create)
         except BaseException:
-            self._database.dispose()
+            self.close()
             raise
 
     @classmethod
     def open(
-        cls, url: str, create: bool = True, text_key: Path | None = None, rejects_kept: timedelta = rejects.KEPT
+        cls,
+        url: str,
+        create: bool = True,
+        text_key: Path | None = None,
+        rejects_kept: timedelta = rejects.KEPT,
+        folder: Path | None = None,
     ) -> "Ledger":
-        """Open the ledger at a database URL such as `sqlite:///data/ledger.sqlite`.
+        """Open the ledger at a database URL: `sqlite:///data/ledger.sqlite`, `postgresql://monitor@host/ledger`.
 
         `text_key` is the file with the key of its texts' marks, by default `texts.key` in its folder;
-        `rejects_kept` how long what was rejected can be looked into.
+        `rejects_kept` how long what was rejected can be looked into. Key files live in `folder`, by default beside
+        the SQLite file, or for PostgreSQL in the data folder (MONITOR_DATA).
 
         Raises LedgerError for a URL that is none or of a database not supported, a missing ledger that is not to
-        be created, one of another schema version, or a file or folder that cannot be used.
+        be created, one of another schema version, and a database that cannot be used.
         """
+        database = database_at(url, folder)
         try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise LedgerError(f"{url!r} is not a database URL; write sqlite:///PATH") from None
-        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-            raise LedgerError(f"{url!r}: this version keeps its ledger in an SQLite file; write sqlite:///PATH")
-        path = Path(str(parsed.database)).absolute()
-        try:
-            return cls(url, path, create, text_key, rejects_kept)
+            return cls(database, url, create, text_key, rejects_kept)
         except OSError as error:
             raise LedgerError(
-                f"{path}: the ledger cannot be opened ({error.strerror}); check path and rights"
+                f"{database.name}: the ledger cannot be opened ({error.strerror}); check path and rights"
             ) from error
         except DBAPIError as error:
-            raise LedgerError(
-                f"{path}: the ledger cannot be used ({error.orig}); it must be a database this program made, and its "
-                "file and folder must be writable, even for a command that only reads"
-            ) from error
+            raise LedgerError(database.explain(error)) from error
 
     def __enter__(self) -> "Ledger":
         return self
@@ -92,28 +93,27 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection."""
-        self._database.dispose()
+        self._database.reader.dispose()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one consistent state of the ledger, whatever a writer does meanwhile."""
-        with self._database.connect() as connection:
+        with self._database.reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that is committed at the end, or rolled back whole by any exception."""
-        with self._database.connect().execution_options(ledger_writes=True) as connection, connection.begin():
+        with self._database.writer.begin() as connection:
             yield connection
 
     def lease(self) -> Lease:
         """Take the right to write the streams of this ledger. Raises LeaseHeld when another process has it."""
-        return Lease(self.lease_path)
+        return self._database.lease(self.id)
 
-    @property
-    def lease_path(self) -> Path:
-        """The file that says who writes this ledger (`monitor.ledger.lease.holder` reads it)."""
-        return self.path.with_name(self.path.name + ".lease")
+    def holder(self) -> Holder:
+        """Read who has that right; an empty Holder where nobody says so."""
+        return self._database.holder(self.id)
 
     def publish(self, rulebook: Rulebook, in_force_from: datetime | None = None, reason: str = "") -> int:
         """Publish a rulebook unless it is the last one again; return its version (see `Publications.publish`)."""
@@ -155,9 +155,10 @@ class Ledger:
     def assessments(self, *where: ColumnElement[bool]) -> Iterator[Assessment]:
         """Read the stored assessments of the cases for which conditions on `schema.cases` hold, by case."""
         query = select(schema.cases.c.assessment).where(*where).order_by(schema.cases.c.case)
-        with self.read() as connection:
-            for packed in connection.execution_options(yield_per=CASES_AT_ONCE).execute(query).scalars():
-                yield unpack_assessment(packed)
+        at_once = {"yield_per": CASES_AT_ONCE}
+        with self.read() as connection, connection.execute(query, execution_options=at_once) as rows:
+            for row in rows:
+                yield unpack_assessment(row.assessment)
 
     def judged_until(self, case: str) -> datetime | None:
         """Tell up to when a case may be judged now, never less than it was; None: the case is unknown."""
@@ -187,6 +188,7 @@ class Ledger:
         every = schema.cases.update().values(marked=True)
         named = None if cases is None else list(cases)
         with self.write() as connection:
+            positions.hold_writers(connection)
             if named is None:
                 marked = connection.execute(every.where(~schema.cases.c.marked)).rowcount
             else:
@@ -197,7 +199,7 @@ class Ledger:
 
     def discard_copies(self) -> bool:
         """Remove the copies the database keeps of erased texts; tell whether it could be done at once."""
-        return discard_copies(self._database, schema.texts.name)
+        return self._database.discard_copies(schema.texts.name)
 
     def _identify(self, create: bool) -> str:
         """Check the version of the tables, making them where there are none; return the ledger's own id."""
@@ -205,21 +207,24 @@ class Ledger:
             known = inspect(connection).has_table(schema.meta.name)
         if not known:
             if not create:
-                raise LedgerError(f"{self.path}: this database holds no ledger")
+                raise LedgerError(
+                    f"{self.name}: this database holds no ledger; start one with 'monitor rulebook publish FOLDER'"
+                )
             self._create()
         with self.read() as connection:
             stated: dict[str, str] = {row.name: row.value for row in connection.execute(select(schema.meta))}
         found, expected = stated.get("schema_version"), str(schema.SCHEMA_VERSION)
         if found != expected:
             raise LedgerError(
-                f"{self.path}: its tables are of version {found}, this program needs {expected}; "
+                f"{self.name}: its tables are of version {found}, this program needs {expected}; "
                 f"use the program that made it, or import its events into a new ledger"
             )
         return stated["ledger_id"]
 
     def _create(self) -> None:
         with self.write() as connection:
-            # Two processes may find an empty file at once; the second, once let in, finds the first one's tables.
+            # Two processes may find no tables at once; the second, once let in, finds the first one's.
+            self._database.begin_tables(connection)
             if not inspect(connection).has_table(schema.meta.name):
                 schema.metadata.create_all(connection)
                 stated = {"schema_version": str(schema.SCHEMA_VERSION), "ledger_id": secrets.token_hex(16)}

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, Table, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.ledger.instants import to_us
 from monitor.ledger.schema import actions, audit, chains
+from monitor.ledger.upsert import insert_new
 
 ROWS_AT_ONCE: Final = 1_000
 
@@ -87,15 +87,16 @@ class Chain:
         """
         last = Head(0, self.genesis)
         query = select(self.table).order_by(self.table.c.seq)
-        for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
-            seq, expected = last.seq + 1, self.link(last.chain_hash, row)
-            if row.seq != seq:
-                yield Break(seq, "seq", str(seq), str(row.seq))
-                return
-            if row.chain_hash != expected:
-                yield Break(seq, "chain_hash", expected.hex(), _shown(row.chain_hash))
-                return
-            last = Head(seq, expected)
+        with connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+            for row in rows:
+                seq, expected = last.seq + 1, self.link(last.chain_hash, row)
+                if row.seq != seq:
+                    yield Break(seq, "seq", str(seq), str(row.seq))
+                    return
+                if row.chain_hash != expected:
+                    yield Break(seq, "chain_hash", expected.hex(), _shown(row.chain_hash))
+                    return
+                last = Head(seq, expected)
         stated = self.head(connection)
         if stated.seq != last.seq:
             yield Break(stated.seq, "seq", f"the last row, {last.seq}", str(stated.seq))
@@ -104,9 +105,7 @@ class Chain:
 
     def _locked(self, connection: Connection) -> Head:
         """Read the end and lock it; two writers of an empty chain agree on its first row."""
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        first = dialect.insert(chains).values(name=self.name, seq=0, chain_hash=self.genesis)
-        connection.execute(first.on_conflict_do_nothing())
+        insert_new(connection, chains, [{"name": self.name, "seq": 0, "chain_hash": self.genesis}])
         row = connection.execute(select(chains).where(chains.c.name == self.name).with_for_update()).one()
         return Head(row.seq, row.chain_hash)
 

@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 
 from monitor.ledger import audit
 from monitor.ledger.access import Ledger
-from monitor.ledger.connect import overwriting
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.schema import texts
+from monitor.ledger.sqlite import overwriting
 
 
 class Erased(msgspec.Struct, frozen=True):

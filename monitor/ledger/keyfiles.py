@@ -30,6 +30,7 @@ def existing_key(path: Path) -> bytes:
 
 def _write_new(path: Path, key: bytes) -> None:
     """Write a key file whole or not at all, and leave one that another process made meanwhile."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The mode is set as the file is made: there is no instant at which others could read it.
     file, draft = mkstemp(dir=path.parent, prefix=path.name)
     try:

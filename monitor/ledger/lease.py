@@ -1,12 +1,13 @@
-"""The writer's lease: at most one process writes a ledger kept in a file (invariant I10).
+"""The writer's lease: at most one process writes a ledger (invariant I10).
 
-The lock is the operating system's, on a file beside the database: the kernel releases it however the process
-ends, `kill -9` included, so there is no stale lock to clear by hand. The file says who holds it.
+On a file the lock is the operating system's, on a file beside the database: the kernel releases it however the
+process ends, `kill -9` included, so there is no stale lock to clear by hand. The file says who holds it.
 """
 
 import fcntl
 import os
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -14,37 +15,51 @@ from monitor.ledger.errors import LedgerError
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who holds a lease: process id and, where it takes events over HTTP, its address."""
+    """Who holds a lease: process id and, where it takes events over HTTP, its address; `host`: its machine."""
 
     pid: int | None = None
     url: str | None = None
+    host: str | None = None
 
 
 class LeaseHeld(LedgerError):
     """Another process writes this ledger: `pid`, and the `url` it takes events at, as far as it said."""
 
-    def __init__(self, path: Path, holder: Holder) -> None:
+    def __init__(self, name: str, holder: Holder) -> None:
         self.pid, self.url = holder.pid, holder.url
         who = f"process {holder.pid}" if holder.pid else "another process"
+        where = f" on {holder.host}" if holder.host else ""
         remedy = f"send events to {holder.url}, or stop it" if holder.url else "wait until it ends, or stop it"
-        super().__init__(f"{path}: {who} is writing this ledger, and only one may; {remedy}")
+        super().__init__(f"{name}: {who}{where} is writing this ledger, and only one may; {remedy}")
 
 
-class Lease:
-    """Hold the right to write a ledger until `release`, or until the process ends.
+class Lease(Protocol):
+    """The right to write a ledger, held until `release`, or until the process ends. A reader needs none."""
 
-    Raises LeaseHeld when another holds it. A reader needs none.
-    """
+    def confirm(self) -> None:
+        """Make sure that it is still held. Raises LeaseHeld when another process took it meanwhile."""
+
+    def announce(self, url: str | None) -> None:
+        """Tell a second writer where to post its events instead."""
+
+    def release(self) -> None:
+        """Give the lease back; a second call does nothing."""
+
+
+class FileLease:
+    """A lease that is a lock on a file. Raises LeaseHeld when another holds it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
-            raise LeaseHeld(path, holder(path)) from None
+            raise LeaseHeld(str(path), holder_in(path)) from None
         self.announce(None)
+
+    def confirm(self) -> None:
+        """Do nothing: the kernel takes the lock from nobody who lives."""
 
     def announce(self, url: str | None) -> None:
         """Tell a second writer where to post its events instead."""
@@ -60,8 +75,8 @@ class Lease:
             self._file = -1
 
 
-def holder(path: Path) -> Holder:
-    """Read who holds a lease; an empty Holder where the file does not say."""
+def holder_in(path: Path) -> Holder:
+    """Read who holds a lease on a file; an empty Holder where the file does not say."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Holder)
     except (FileNotFoundError, msgspec.DecodeError):

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from monitor.events import TIME_MIN
 from monitor.ledger.journal import genesis
 from monitor.ledger.schema import positions
+from monitor.ledger.upsert import insert_new
 
 
 class Position(msgspec.Struct):
@@ -35,12 +36,21 @@ def lock_position(connection: Connection, stream: str) -> Position | None:
     return Position(row.epoch, row.version, row.next, row.horizon, row.seq, row.chain_hash)
 
 
+def hold_writers(connection: Connection) -> None:
+    """Wait for the transaction of every stream's writer, and keep them out until this one ends.
+
+    For whoever changes what all of them read or write, as a publication does. SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE positions IN EXCLUSIVE MODE")
+
+
 def take_over(connection: Connection, stream: str) -> int:
     """Become the stream's writer: return the new epoch; whoever wrote before is fenced from now on."""
+    nothing_taken = Position(0, 0, 0, TIME_MIN, 0, genesis(stream))
+    insert_new(connection, positions, [{"stream": stream, **msgspec.structs.asdict(nothing_taken)}])
     position = lock_position(connection, stream)
-    if position is None:
-        position = Position(0, 0, 0, TIME_MIN, 0, genesis(stream))
-        connection.execute(insert(positions).values(stream=stream, **msgspec.structs.asdict(position)))
+    assert position is not None, "the row was just made, or was there"
     position.epoch += 1
     save_position(connection, stream, position)
     return position.epoch

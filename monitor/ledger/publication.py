@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.packing import pack_rulebook, unpack_rulebook
-from monitor.ledger.positions import last_horizon
+from monitor.ledger.positions import hold_writers, last_horizon
 from monitor.ledger.schema import rulebooks
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
 
@@ -59,6 +59,8 @@ class Publications:
         never in the past: raises LedgerError. It takes the place of every version published for later than that.
         """
         content, digest = pack_rulebook(rulebook)
+        # Nobody may judge beyond the instant it begins, nor publish beside it, until all can read it.
+        hold_writers(connection)
         now = datetime.now(UTC)
         last = connection.execute(select(rulebooks).order_by(rulebooks.c.version.desc()).limit(1)).one_or_none()
         if last is not None and last.digest == digest:

@@ -14,10 +14,10 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, insert, select, update
 
 from monitor.events import EVENT_BYTES_MAX, EventError
-from monitor.ledger.connect import overwriting
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.keyfiles import existing_key, key_in
 from monitor.ledger.schema import rejects
+from monitor.ledger.sqlite import overwriting
 
 _TEXT_MAX: Final = 500
 """Field names and details come from outside; longer ones are cut, the digest still tells deliveries apart."""
@@ -60,8 +60,8 @@ class Vault:
             "received_at": received_at,
             "source": source,
             "code": error.code,
-            "field": error.field[:_TEXT_MAX],
-            "detail": error.detail[:_TEXT_MAX],
+            "field": _kept(error.field),
+            "detail": _kept(error.detail),
             "digest": sha256(raw).hexdigest(),
             "bytes_count": len(raw),
             "raw": self._fernet.encrypt(raw[:EVENT_BYTES_MAX]),
@@ -106,6 +106,11 @@ class Vault:
     @cached_property
     def _fernet(self) -> Fernet:
         return Fernet(key_in(self._path, Fernet.generate_key))
+
+
+def _kept(text: str) -> str:
+    # PostgreSQL has no texts with a zero in them, nor with half a character.
+    return text[:_TEXT_MAX].replace("\x00", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
 def write(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -322,3 +322,14 @@ api_keys = Table(
     Column("created_at", InstantColumn, nullable=False),
     Column("revoked_at", InstantColumn),
 )
+
+
+def _compare_by_bytes() -> None:
+    """Have PostgreSQL compare and sort texts as SQLite and Python do, whatever the language of the database."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, String):
+                column.type = column.type.with_variant(type(column.type)(collation="C"), "postgresql")
+
+
+_compare_by_bytes()

@@ -25,7 +25,7 @@ def add_up(connection: Connection, table: Table, rows: Rows) -> None:
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows) -> None:
-    """Insert rows; where the key exists, leave what is there."""
+    """Insert rows; where the key exists, leave what is there. Who does the same at the same time is waited for."""
     if rows:
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))

@@ -1,9 +1,10 @@
 """Verify a ledger: compute again everything that follows from its events, and name the first difference."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -108,7 +109,7 @@ class _Check:
     def _journal(self, position: Row[*tuple[Any, ...]]) -> Iterator[Difference]:
         seq, chain_hash = 0, genesis(position.stream)
         query = select(journal).where(journal.c.stream == position.stream).order_by(journal.c.seq)
-        for row in self._stream(query):
+        for row in chain.from_iterable(self._parts(query)):
             self.events += 1
             seq, key = seq + 1, f"{row.stream} {row.seq}"
             chain_hash = link(chain_hash, row)
@@ -150,7 +151,7 @@ class _Check:
             yield Difference("rejects", stream, "count", str(expected), str(found))
 
     def _cases(self) -> Iterator[Difference]:
-        for rows in self._stream(select(cases).order_by(cases.c.case)).partitions(CASES_AT_ONCE):
+        for rows in self._parts(select(cases).order_by(cases.c.case)):
             stored = self._findings_of([row.case for row in rows])
             for row in rows:
                 self.cases += 1
@@ -236,8 +237,9 @@ class _Check:
             self._histories[version] = self._publications.history(self._connection, version=version)
         return self._histories[version]
 
-    def _stream(self, query: Any) -> Any:
-        return self._connection.execute(query, execution_options={"yield_per": CASES_AT_ONCE})
+    def _parts(self, query: Any) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
+        with self._connection.execute(query, execution_options={"yield_per": CASES_AT_ONCE}) as rows:
+            yield from rows.partitions()
 
 
 def _fingerprint(written: bytes, received_at: datetime) -> int:

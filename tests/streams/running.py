@@ -14,9 +14,9 @@ import httpx
 
 from monitor.keys import create_key
 from monitor.ledger import Ledger
-from monitor.ledger.lease import holder
 from monitor.rulebook.model import Rulebook
 from streams.server import Embedded, serve
+from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK
 
 START_SECONDS = 30
@@ -44,7 +44,7 @@ def make_key(ledger: Ledger, source: str) -> str:
 
 def new_ledger(folder: Path, rulebook: Rulebook = RULEBOOK) -> Ledger:
     """Make a ledger with a rulebook."""
-    ledger = Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
+    ledger = Ledger.open(ledger_url(folder))
     ledger.publish(rulebook)
     return ledger
 
@@ -79,7 +79,7 @@ class Process:
         self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._printed = ""
         deadline = time.monotonic() + START_SECONDS
-        while (found := holder(ledger.lease_path)).pid != self._popen.pid or not found.url:
+        while (found := ledger.holder()).pid != self._popen.pid or not found.url:
             assert self._popen.poll() is None, self.output()
             assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.05)

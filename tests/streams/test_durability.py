@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 from monitor.cli import app
 from monitor.ledger import Ledger
 from monitor.ledger.schema import journal
+from tests.databases import ledger_url
 from tests.small_centre import MONDAY
 from tests.streams.running import Process, make_key, new_ledger
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 class Senders:
@@ -137,6 +140,6 @@ def test_second_monitor_on_one_ledger_is_refused(ledger: Ledger) -> None:
 
 def test_ledger_without_a_rulebook_is_not_served(tmp_path: Path) -> None:
     """Without a rulebook nothing can be judged: the command says how to publish one."""
-    refused = CliRunner().invoke(app, ["up", "--port", "0", "--ledger", f"sqlite:///{tmp_path / 'new.sqlite'}"])
+    refused = CliRunner().invoke(app, ["up", "--port", "0", "--ledger", ledger_url(tmp_path, "new")])
     assert refused.exit_code == 2
     assert "rulebook publish" in " ".join(refused.stderr.split())

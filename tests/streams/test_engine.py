@@ -15,6 +15,7 @@ from monitor.ledger.schema import findings, journal, outbox, stats_units
 from monitor.ledger.verify import verify
 from streams import turn
 from streams.engine import Delivery, Engine, Fenced
+from tests.databases import ledger_url
 from tests.small_centre import (
     MONDAY,
     RULEBOOK,
@@ -25,6 +26,8 @@ from tests.small_centre import (
     heartbeat,
     opened_engine,
 )
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
@@ -120,6 +123,16 @@ def test_what_may_not_be_taken_is_rejected_and_the_rest_goes_on(
         assert engine.ledger.vault.open(connection, kept.seq) == (kept, delivery.raw[:EVENT_BYTES_MAX])
 
 
+@pytest.mark.parametrize(
+    "written", [b'{"\\u0000": 1}', b'{"id": "\\u0000"}', b"\x00", b'{"type": "\\u0000"}', b"\xff\xfe"]
+)
+def test_what_no_database_can_hold_stops_nothing(engine: Engine, written: bytes) -> None:
+    """A zero in a field's name or value, or bytes that are no text, are a reject like any other."""
+    outcomes = engine.process([Delivery(written), Delivery(written, bound_source="hall"), *delivered(event())], at(0))
+    assert [outcome.status for outcome in outcomes] == ["rejected", "rejected", "applied"]
+    assert len(engine.ledger.rejects()) == 2
+
+
 def test_an_event_of_a_county_below_is_taken(engine: Engine) -> None:
     """A source speaks for its regions and all below them."""
     assert engine.process(delivered(event(region="450902")), at(0))[0].status == "applied"
@@ -172,20 +185,29 @@ def test_a_heartbeat_is_taken_once(engine: Engine) -> None:
     assert [outcome.status for outcome in (*first, *later)] == ["applied", "duplicate", "duplicate"]
 
 
+FULL = {
+    "sqlite": ["CREATE TRIGGER no_room BEFORE INSERT ON stats_items BEGIN SELECT RAISE(ABORT, 'disk full'); END"],
+    "postgresql": [
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$",
+        "CREATE TRIGGER no_room BEFORE INSERT ON stats_items FOR EACH ROW EXECUTE FUNCTION no_room()",
+    ],
+}
+NOT_FULL = {"sqlite": "DROP TRIGGER no_room", "postgresql": "DROP TRIGGER no_room ON stats_items"}
+
+
 def test_a_database_error_takes_nothing_and_a_retry_everything(engine: Engine, tmp_path: Path) -> None:
     """After a failure in mid-transaction nothing is kept; the batch again ends like an undisturbed run."""
     engine.process(delivered(CASE[0]), at(0))
     before = fingerprint(engine)
     with engine.ledger.write() as connection:
-        connection.execute(
-            text("CREATE TRIGGER full BEFORE INSERT ON stats_items BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-        )
+        for statement in FULL[connection.dialect.name]:
+            connection.execute(text(statement))
     batch = [*delivered(CASE[1], event("finish", "c9", at(9))), Delivery(b"{")]
     with pytest.raises(DatabaseError, match="disk full"):
         engine.process(batch, at(9))
     assert fingerprint(engine) == before
     with engine.ledger.write() as connection:
-        connection.execute(text("DROP TRIGGER full"))
+        connection.execute(text(NOT_FULL[connection.dialect.name]))
     engine.process(batch, at(9))
     with opened_engine(tmp_path, "undisturbed") as other:
         other.process(delivered(CASE[0]), at(0))
@@ -216,7 +238,7 @@ def test_a_second_engine_is_refused(engine: Engine) -> None:
 
 def test_without_a_rulebook_nothing_is_taken(tmp_path: Path) -> None:
     """A ledger without a rulebook says how to publish one, instead of rejecting every event."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'x.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path, "x")) as ledger:
         engine = Engine(ledger, assess=assess_plainly)
         with pytest.raises(LedgerError, match="monitor rulebook publish"):
             engine.process(delivered(event()), at(0))

@@ -13,15 +13,17 @@ from monitor.ledger.digest import digest
 from monitor.ledger.schema import journal
 from monitor.ledger.verify import verify
 from tests.conftest import ROOT
+from tests.databases import ledger_url
 from tests.small_centre import assess_plainly, at, delivered, event, opened_engine
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 BATCHES = 400
 WRITER = """
 import sys
-from pathlib import Path
-from tests.small_centre import at, delivered, opened_engine
+from tests.small_centre import at, delivered, engine_at
 from tests.streams.test_engine_crash import BATCHES, batch
-with opened_engine(Path(sys.argv[1])) as engine:
+with engine_at(sys.argv[1]) as engine:
     for number in range(BATCHES):
         engine.process(delivered(*batch(number)), at(9))
         engine.tick(at(9))
@@ -38,7 +40,7 @@ def batch(number: int) -> list[Event]:
 @pytest.mark.parametrize("after_seconds", [0.0, 0.05, 0.2])
 def test_kill_9_and_on_again_ends_like_an_undisturbed_run(tmp_path: Path, after_seconds: float) -> None:
     """What was acknowledged is in the journal, the ledger is sound, and sending all again completes it (I1, I8)."""
-    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    command = [sys.executable, "-c", WRITER, ledger_url(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()

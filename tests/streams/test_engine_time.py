@@ -15,6 +15,8 @@ from monitor.verdict import Assessment
 from streams.engine import Engine
 from tests.small_centre import RULEBOOK, assess_plainly, at, delivered, event, heartbeat, opened_engine
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:

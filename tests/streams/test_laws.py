@@ -1,14 +1,13 @@
 """Laws of the engine with the real assessment: order, repetition, batching and ticks leave no trace (I2, I3, I8)."""
 
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.events import Due, Event, EventData, EventType, content, decode
@@ -30,6 +29,7 @@ from monitor.rulebook.model import (
     Source,
 )
 from streams.engine import Delivery, Engine
+from tests.databases import scratch_ledger
 
 START = datetime(2009, 3, 2, 1, tzinfo=UTC)
 END = START + timedelta(days=120)
@@ -125,7 +125,7 @@ _PARTS: dict[str, st.SearchStrategy[Any]] = {
 @contextmanager
 def ledger_with_engine() -> Iterator[tuple[Ledger, Engine]]:
     """Open a fresh ledger with the rulebook published, and its engine."""
-    with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{Path(folder)}/l.sqlite") as ledger:
+    with scratch_ledger() as url, Ledger.open(url) as ledger:
         ledger.publish(RULEBOOK)
         engine = Engine(ledger)
         try:
@@ -143,6 +143,19 @@ def settle(engine: Engine, horizon: datetime) -> None:
 @given(deliveries(), st.randoms(use_true_random=False))
 def test_order_repetition_batching_and_ticks_leave_no_trace(batch: list[Delivery], chance: random.Random) -> None:
     """Events in one batch, and shuffled, doubled, cut up and with ticks in between, end in the same digest."""
+    leave_no_trace(batch, chance)
+
+
+@pytest.mark.usefixtures("each_database")
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deliveries(), st.randoms(use_true_random=False))
+def test_so_they_do_on_either_database(batch: list[Delivery], chance: random.Random) -> None:
+    """The law is searched for above; here it is tried on PostgreSQL too, where an example takes a second."""
+    leave_no_trace(batch, chance)
+
+
+def leave_no_trace(batch: list[Delivery], chance: random.Random) -> None:
+    """Take the deliveries in both ways, and compare."""
     first: dict[tuple[str, str, bytes], Delivery] = {}
     for delivery in batch:
         event = content_of(delivery)

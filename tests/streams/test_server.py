@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from monitor.ledger import Ledger
-from monitor.ledger.lease import holder
 from streams import server
 from streams.access import token_path
 from streams.engine import Engine
@@ -98,7 +97,7 @@ def test_stalled_engine_ends_the_process(ledger: Ledger, monkeypatch: pytest.Mon
 def test_clean_end_leaves_neither_lease_nor_token(ledger: Ledger) -> None:
     """A stopped monitor gives the lease back, removes its token, and ends with status 0."""
     served = Served(ledger)
-    assert holder(ledger.lease_path).url == served.url
+    assert ledger.holder().url == served.url
     assert token_path(ledger).exists()
     served.runtime.stop_serving()
     assert served.wait() == 0

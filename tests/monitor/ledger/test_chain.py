@@ -9,12 +9,15 @@ from sqlalchemy import text
 
 from monitor.ledger import Ledger, audit
 from monitor.ledger.chain import ACTIONS, AUDIT, Break, Chain
+from tests.databases import ledger_url
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """Give a ledger whose audit has three lines."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path)) as ledger:
         for name in ("li", "wu", "张"):
             write(ledger, name)
         yield ledger

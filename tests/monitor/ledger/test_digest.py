@@ -10,6 +10,8 @@ from monitor.ledger.digest import digest, digests
 from streams.engine import Engine
 from tests.small_centre import assess_plainly, at, delivered, event, opened_engine
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:

@@ -12,6 +12,8 @@ from monitor.ledger.seal import Seal, from_document, public_key_of, seal, to_doc
 from streams.engine import Engine
 from tests.small_centre import at, delivered, event, opened_engine
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 from sqlalchemy import text
@@ -12,11 +11,14 @@ from monitor.ledger.packing import pack_assessment, pack_entries, unpack_assessm
 from monitor.ledger.schema import cases
 from monitor.ledger.verify import Difference, verify
 from streams.engine import Delivery, Engine
+from tests.databases import copy_ledger
 from tests.small_centre import assess_plainly, at, delivered, event, heartbeat, opened_engine
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(database_kind: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a ledger with a case in time, a late one, a corrected one, and a reject."""
     folder = tmp_path_factory.mktemp("made") / "ledgers"
     with opened_engine(folder) as engine:
@@ -30,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(made: Path, tmp_path: Path) -> Iterator[Engine]:
     """Give an engine on a copy of that ledger, to be changed at will."""
-    copytree(made, tmp_path, dirs_exist_ok=True)
+    copy_ledger(made, tmp_path)
     with opened_engine(tmp_path) as engine:
         yield engine
 
@@ -70,7 +72,7 @@ def test_an_untouched_ledger_agrees_with_itself(engine: Engine) -> None:
             "content",
         ),
         ("UPDATE journal SET received_at = received_at + 1 WHERE seq = 3", "journal", "embedded 3", "chain_hash"),
-        ("UPDATE journal SET backfill = 1 WHERE seq = 5", "journal", "embedded 5", "chain_hash"),
+        ("UPDATE journal SET backfill = NOT backfill WHERE seq = 5", "journal", "embedded 5", "chain_hash"),
         ("UPDATE journal SET source = 'x' WHERE seq = 1", "journal", "embedded 1", "chain_hash"),
         ("DELETE FROM journal WHERE seq = 4", "journal", "embedded 5", "seq"),
         ("DELETE FROM journal WHERE seq = 7", "positions", "embedded", "seq"),
@@ -93,8 +95,8 @@ def test_an_untouched_ledger_agrees_with_itself(engine: Engine) -> None:
         ("UPDATE cases SET next_change = 5 WHERE \"case\" = 'c1'", "cases", "c1", "next_change"),
         ("UPDATE cases SET judged_at = judged_at - 1 WHERE \"case\" = 'c1'", "cases", "c1", "assessment.judged_at"),
         ("UPDATE cases SET source_set = 'night' WHERE \"case\" = 'c1'", "cases", "c1", "source_set"),
-        ("UPDATE cases SET assessment = x'00' WHERE \"case\" = 'c1'", "cases", "c1", "assessment"),
-        ("UPDATE cases SET events = x'00' WHERE \"case\" = 'c1'", "cases", "c1", "events"),
+        ("UPDATE cases SET assessment = zeroblob(1) WHERE \"case\" = 'c1'", "cases", "c1", "assessment"),
+        ("UPDATE cases SET events = zeroblob(1) WHERE \"case\" = 'c1'", "cases", "c1", "events"),
     ],
 )
 def test_one_changed_value_is_named(engine: Engine, statement: str, table: str, key: str, field: str) -> None:

@@ -1,0 +1,129 @@
+"""A ledger in a PostgreSQL database: its connections, with the settings its promises rest on, and its lease."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.url import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from monitor.ledger.errors import LedgerError
+from monitor.ledger.lease import Holder
+from monitor.ledger.session_lease import SessionLease, holder_of
+
+LOCK_TIMEOUT_SECONDS: Final = 30
+"""How long a writer waits for another's transaction (a publication beside the engine) before it gives up."""
+CONNECT_TIMEOUT_SECONDS: Final = 10
+
+_MAKING_TABLES: Final = 0x6C6564676572  # "ledger": the advisory lock of whoever makes the tables
+_READ_ONLY: Final = "25006"
+_NO_RIGHT: Final = "42501"
+
+# A writer whose machine is gone must not hold its locks for the two hours systems wait by default.
+_SESSION: Final = f"""
+SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';
+SET tcp_keepalives_idle = 10;
+SET tcp_keepalives_interval = 5;
+SET tcp_keepalives_count = 3;
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+"""
+"""What each session begins with. An event acknowledged is on disk, whatever the server's default is."""
+
+_KEEPALIVE: Final[dict[str, int]] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+class PostgresDatabase:
+    """A PostgreSQL database, through psycopg 3; what the URL leaves out, libpq takes from its environment."""
+
+    def __init__(self, url: URL, folder: Path) -> None:
+        self.name, self.folder = _name(url), folder
+        self._engine = _engine(url.set(drivername="postgresql+psycopg"))
+        # What reads sees one state and can write nothing. What writes sees, once it has waited for a lock, what was
+        # committed meanwhile.
+        self.reader: Engine = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self.writer: Engine = self._engine.execution_options(isolation_level="READ COMMITTED")
+
+    def exists(self) -> bool:
+        """Tell nothing: whether the database is there shows when it is connected to."""
+        return True
+
+    def create(self) -> None:
+        """Make the folder of the key files; a database is made by its administrator."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def begin_tables(self, connection: Connection) -> None:
+        """Take the lock of whoever makes tables. Raises LedgerError where texts would not be Unicode."""
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding != "UTF8":
+            raise LedgerError(f"{self.name}: this database is encoded in {encoding}; make one with ENCODING 'UTF8'")
+        connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
+
+    def explain(self, error: DBAPIError) -> str:
+        """Say what may be wrong with server, database or user."""
+        said = " ".join(str(error.orig).split())
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            return (
+                f"{self.name}: the database cannot be reached ({said}); check that the server runs, that the "
+                "database was made, and user and password (in the URL, PGPASSWORD or ~/.pgpass)"
+            )
+        if state == _NO_RIGHT:
+            return f"{self.name}: the user lacks a right ({said}); let it own the database or the ledger's schema"
+        return f"{self.name}: the ledger cannot be used ({said})"
+
+    def discard_copies(self, table: str) -> bool:
+        """Have the rows as they were before taken out of the table."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"VACUUM {table}")
+        return True
+
+    def lease(self, ledger: str) -> SessionLease:
+        """Take an advisory lock, on a connection of its own."""
+        return SessionLease(self._engine, ledger, self.name)
+
+    def holder(self, ledger: str) -> Holder:
+        """Read what the holder of that lock said."""
+        with self.reader.connect() as connection:
+            return holder_of(connection, ledger)
+
+
+def _name(url: URL) -> str:
+    host = url.query.get("host") if url.host is None else url.host
+    shown = URL.create(
+        "postgresql", url.username, host=str(host) if host else None, port=url.port, database=url.database
+    )
+    return shown.render_as_string(hide_password=True)
+
+
+def _engine(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "client_encoding": "utf8", **_KEEPALIVE},
+        hide_parameters=True,
+        pool_pre_ping=True,  # a reader need not learn from an error that the server was restarted
+        use_native_hstore=False,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "handle_error", _wait_while_read_only)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    connection.autocommit = True
+    connection.execute(_SESSION)
+    connection.autocommit = False
+
+
+def _wait_while_read_only(context: ExceptionContext) -> None:
+    """Count a database that takes no writes at the moment (a standby, a full disk) among what passes."""
+    error = context.sqlalchemy_exception
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY and isinstance(error, DBAPIError):
+        raise OperationalError(error.statement, error.params, context.original_exception, hide_parameters=True)
