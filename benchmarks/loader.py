@@ -7,18 +7,16 @@ database, its tables and the settings of the connection are those of the engine'
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.engine.url import make_url
 
 from benchmarks.figures import Spent, spending
 from benchmarks.tape import Tape, Write
 from monitor.ledger import Ledger
-from monitor.ledger.connect import connect
+from monitor.ledger.database import database_at
 
 
 def load(ledger: Ledger, tape: Tape) -> Spent:
     """Write a tape into a new ledger; reading the tape is not counted."""
-    url = make_url(ledger.url)
-    database = connect(url)
+    database = database_at(ledger.url).writer
     try:
         return _load(database, tape)
     finally:
