@@ -16,6 +16,7 @@ from monitor.clocks import Clocks, clocks_of
 from monitor.events import EventType
 from monitor.handling import handling_of
 from monitor.measures import measures_of
+from monitor.processes import stage_of
 from monitor.review import reviewed
 from monitor.rulebook.model import RulebookHistory
 from monitor.rules import evaluate
@@ -64,6 +65,10 @@ _BREACH_SEVERITY: Final = {
     "step": Severity.WARNING,
     "archive": Severity.WARNING,
     "reply": Severity.NOTICE,
+    "deferred": Severity.WARNING,
+    "complaint_accept": Severity.PROMISED_BREACH,
+    "complaint": Severity.PROMISED_BREACH,
+    "request": Severity.PROMISED_BREACH,
 }
 
 _LIGHTS: Final = {
@@ -179,7 +184,9 @@ def _contest(finding: Finding, late: JournalEntry) -> Finding:
 
 def _stage(case: CaseFile, clocks: Clocks) -> Stage:
     reached = case.by_type.keys() - ({T.REFUSE} if case.refusal is None else set())
-    stage = next((stage for kind, stage in _STAGES if kind in reached), Stage.OTHER)
+    stage = next((stage for kind, stage in _STAGES if kind in reached), None)
+    if stage is None:
+        return stage_of(case) or Stage.OTHER
     supplement = case.all(T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_RECEIVED)
     if stage is Stage.APPLIED and supplement and supplement[-1].type is T.SUPPLEMENT_NOTICE:
         stage = Stage.SUPPLEMENTING

@@ -18,7 +18,6 @@ more is told as a data finding, for what arrived after them is not looked back f
 _EVERY_TYPE = frozenset(EventType)
 _EXCUSES_NOTHING = VERDICTS | frozenset(
     {
-        EventType.DEFERRED_RECEIVED,
         EventType.SITE_CHECK,
         EventType.HEARING,
         EventType.FEE,
@@ -93,6 +92,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     def lead(self) -> Event | None:
         """The event that says what the case is and whose: its acceptance, else its first."""
         return self.first(EventType.ACCEPT) or (self.events[0] if self.events else None)
+
+    @cached_property
+    def is_application(self) -> bool:
+        """Tell whether anything was applied for: a consultation, complaint or request alone is no application."""
+        return self.first(EventType.APPLY, EventType.RECEIVED, EventType.ACCEPT) is not None
 
     @cached_property
     def region(self) -> str:

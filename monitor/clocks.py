@@ -1,4 +1,4 @@
-"""The eight clocks of a case: what starts and ends each, its limit, and where it stands (design section 6).
+"""The clocks of a case: what starts and ends each, its limit, and where it stands (design section 6).
 
 One small function arms each clock; `monitor.timing` runs it, `monitor.suspensions` says what pauses it.
 """
@@ -13,6 +13,7 @@ import msgspec
 from monitor.case import CaseFile
 from monitor.events import STEPS, Event, EventType
 from monitor.rulebook.model import Item, Limits, RulebookVersion
+from monitor.processes import process_clocks
 from monitor.suspensions import pauses_of
 from monitor.timing import Armory, key, run, run_against
 from monitor.verdict import Clock, ClockName, Pause
@@ -60,6 +61,8 @@ def clocks_of(case: CaseFile) -> Clocks:
         _issue(after, decision),
         _archive(after),
         _reply(before),
+        _deferred(after),
+        *process_clocks(Armory(case, before.version, (), beside=True)),
     ]
     armed = tuple(clock for clock in clocks if clock is not None)
     return Clocks(armed, accepted_at, deemed, version, item, after.pauses, decision)
@@ -108,7 +111,7 @@ def _promised(armory: Armory, accepted_at: datetime | None, accept_key: str) -> 
         if not armory.observed((T.FINISH,)):
             return blank
         return run_against(armory, blank, set_by_source[0], end, set_by_source[1])
-    if not _is_application(case):
+    if not case.is_application:
         return None
     if item is None:
         return msgspec.structs.replace(blank, phase="unarmable")
@@ -134,7 +137,7 @@ def _due_set(case: CaseFile) -> tuple[Event, datetime] | None:
 def _statutory(armory: Armory, accepted_at: datetime | None, accept_key: str, decision: Event | None) -> Clock | None:
     """Run from acceptance to the decision, within the item's legal limit and a valid extension (art. 42)."""
     case, item = armory.case, armory.item
-    if not _is_application(case):
+    if not case.is_application:
         return None
     blank = Clock(name="statutory", phase="unobserved", department=case.department)
     if item is None:
@@ -268,6 +271,25 @@ def _reply(armory: Armory) -> Clock | None:
     return _between(armory, "reply", T.CONSULT, (T.REPLY, T.APPLY), armory.limits.reply)
 
 
+def _deferred(armory: Armory) -> Clock | None:
+    """Run from an acceptance with materials deferred (容缺受理) to their receipt, up to the instant it names.
+
+    Whatever ends the case without a grant ends the clock: nothing is owed any more.
+    """
+    case = armory.case
+    accept = next((event for event in case.all(T.ACCEPT) if event.data.deferred_until is not None), None)
+    if accept is None or accept.data.deferred_until is None:
+        return None
+    blank = Clock(name="deferred", phase="unobserved", department=case.department)
+    if not armory.observed((T.DEFERRED_RECEIVED,)):
+        return blank
+    finish = case.first(T.FINISH)
+    lapsed = finish if finish is not None and finish.data.outcome in _NOT_GRANTED else None
+    ends = [event for event in (case.first(T.DEFERRED_RECEIVED), case.refusal, lapsed) if event is not None]
+    end = min(ends, key=lambda event: event.order, default=None)
+    return run_against(armory, blank, accept, end, accept.data.deferred_until)
+
+
 def _between(
     armory: Armory, name: ClockName, first: EventType, last: tuple[EventType, ...], limit: str | None
 ) -> Clock | None:
@@ -279,7 +301,3 @@ def _between(
     if not armory.observed((first,), last):
         return blank
     return run(armory, blank, start.time, key(start), case.first(*last), limit)
-
-
-def _is_application(case: CaseFile) -> bool:
-    return case.first(T.APPLY, T.RECEIVED, T.ACCEPT) is not None

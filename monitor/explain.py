@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,10 @@ from monitor.rulebook.model import Rulebook, RulebookHistory, parse_limit
 from monitor.timing import interval
 from monitor.verdict import Assessment, Clock, Finding, JournalEntry, Pause
 from monitor.wording import say_clock, say_days, say_department, say_finding, say_instant, say_item, say_limit
+
+
+BEFORE_ACCEPTANCE: Final = ("notice", "accept", "reply", "complaint_accept", "complaint", "request")
+"""Clocks counted by the version in force at the case's first event."""
 
 
 class TimeLineEntry(msgspec.Struct, frozen=True):
@@ -157,7 +162,7 @@ def _arithmetic(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -
 
 def _counting(clock: Clock, case: CaseFile) -> Counting:
     """Find how a clock was counted: by its profile in the version frozen onto the case, and the calendar of now."""
-    before = clock.name in ("notice", "accept", "reply")
+    before = clock.name in BEFORE_ACCEPTANCE
     version = case.before_acceptance if before else clocks_of(case).catalogue
     return counting_for(version.rulebook.profile[clock.profile], case.current.days, parse_limit(clock.limit))
 

@@ -24,11 +24,15 @@ TERMINAL: Final = (T.WITHDRAW, T.VOID, T.FORWARD)
 
 
 class Armory(msgspec.Struct, frozen=True):
-    """What arming a clock needs: the case, the catalogue version frozen onto it, its valid pauses."""
+    """What arming a clock needs: the case, the catalogue version frozen onto it, its valid pauses.
+
+    `beside`: for a process beside the approval (`monitor.processes`), which has nothing of the item it is about.
+    """
 
     case: CaseFile
     version: RulebookVersion
     pauses: tuple[Pause, ...]
+    beside: bool = False
 
     @property
     def item(self) -> Item | None:
@@ -49,7 +53,7 @@ class Armory(msgspec.Struct, frozen=True):
 
         Raises CalendarError where the rulebook has no such profile.
         """
-        item = self.item
+        item = None if self.beside else self.item
         code = (item and item.profile) or self.limits.profile
         profile = self.version.rulebook.profile.get(code)
         if profile is None:
@@ -88,7 +92,7 @@ def run(
     extension: Decimal = Decimal(0),
 ) -> Clock:
     """Count a clock from its start under the frozen profile and the current calendar."""
-    parsed, stop = parse_limit(limit), _stop(armory.case, end)
+    parsed, stop = parse_limit(limit), _stop(armory, end)
     pauses = armory.pauses if pausable else ()
     intervals = [interval(pause) for pause in pauses]
     warning = Decimal(str(armory.limits.warning_days))
@@ -127,7 +131,7 @@ def run(
 def run_against(armory: Armory, blank: Clock, carrier: Event, end: Event | None, due: datetime) -> Clock:
     """Hold a clock against an instant the source has set: compared as it stands, not shifted by pauses."""
     warn_from = due - timedelta(days=armory.limits.warning_days)
-    stop = _stop(armory.case, end)
+    stop = _stop(armory, end)
     return msgspec.structs.replace(
         blank,
         phase=_phase(armory.case, due, (), stop),
@@ -141,9 +145,10 @@ def run_against(armory: Armory, blank: Clock, carrier: Event, end: Event | None,
     )
 
 
-def _stop(case: CaseFile, end: Event | None) -> Event | None:
-    """Choose what stops a clock: its end, or what ends the case before it."""
-    terminal = case.first(*TERMINAL)
+def _stop(armory: Armory, end: Event | None) -> Event | None:
+    """Choose what stops a clock: its end, or what ends the case before it; of a process of its own not the case's."""
+    apart = armory.beside and armory.case.is_application
+    terminal = None if apart else armory.case.first(*TERMINAL)
     if end is None or (terminal is not None and terminal.order < end.order):
         return terminal
     return end
