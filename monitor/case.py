@@ -198,6 +198,16 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         source = self.registered.get(event.source)
         return source is not None and source.precision == "day"
 
+    @cached_property
+    def by_days(self) -> bool:
+        """Tell whether a source of the case knows the day alone, so that nothing can be judged to the hour."""
+        return any(source.precision == "day" for source in self.registered.values())
+
+    def settled_at(self, event: Event) -> datetime:
+        """Find when every step before an event must have happened: with its day, if need be, and what clocks differ."""
+        after = self.current.days.end(self.current.days.day(event.time)) if self.by_days else event.time
+        return after + self.tolerance(*self.events)
+
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.
 

@@ -1,6 +1,7 @@
 """Rules on limits: V01 over promised, V02 over statutory, V03 step or leg overdue, V05 late issue."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from monitor.rules import evidence
 from monitor.rules.rule import Subject, Violation, rule
@@ -36,8 +37,8 @@ def late_issue(subject: Subject) -> Iterator[Violation]:
         yield breach(subject, clock, Severity.PROMISED_BREACH)
 
 
-def breach(subject: Subject, clock: Clock, severity: Severity) -> Violation:
-    """Describe a breached clock as a violation; it occurred at the due instant.
+def breach(subject: Subject, clock: Clock, severity: Severity, **more: Any) -> Violation:
+    """Describe a breached clock as a violation; it occurred at the due instant, and `more` is further evidence.
 
     An open clock of a case whose source reports suspensions only once they end stays provisional: a suspension
     may still come to light.
@@ -53,5 +54,5 @@ def breach(subject: Subject, clock: Clock, severity: Severity) -> Violation:
         department=clock.department,
         state="provisional" if provisional else "live",
         events=evidence.events_of(case, clock),
-        evidence=evidence.of_clock(case, clock),
+        evidence=evidence.of_clock(case, clock, subject.clocks.clocks) | more,
     )

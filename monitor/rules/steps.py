@@ -20,7 +20,7 @@ def _settled_at(subject: Subject) -> datetime | None:
     finish = subject.case.first(T.FINISH)
     if finish is None:
         return None
-    return finish.time + subject.case.tolerance(*subject.case.events)
+    return subject.case.settled_at(finish)
 
 
 def _when_settled(subject: Subject) -> Iterator[datetime]:
