@@ -198,6 +198,11 @@ def _stage(case: CaseFile, clocks: Clocks) -> Stage:
     return Stage.SUSPENDED if paused else stage
 
 
+def light_of(clock: Clock, judged_at: datetime) -> Light:
+    """Show the light of one clock alone, as of a leg of a joint case."""
+    return _light([clock], [], judged_at)
+
+
 def _light(clocks: Iterable[Clock], findings: Iterable[Finding], judged_at: datetime) -> Light:
     """Show the gravest thing known; grey where nothing is wrong but a clock cannot be seen or armed.
 

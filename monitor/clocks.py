@@ -12,8 +12,8 @@ import msgspec
 
 from monitor.case import CaseFile
 from monitor.events import STEPS, Event, EventType
-from monitor.rulebook.model import Item, Limits, RulebookVersion
 from monitor.processes import process_clocks
+from monitor.rulebook.model import Item, Limits, RulebookVersion
 from monitor.suspensions import pauses_of
 from monitor.timing import Armory, key, run, run_against
 from monitor.verdict import Clock, ClockName, Pause

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.assessment import assess
+from monitor.assessment import assess, light_of
 from monitor.case import CaseFile, open_file
 from monitor.clocks import clocks_of
 from monitor.counting import Counting, DayCount, counting_for
@@ -15,7 +15,6 @@ from monitor.rulebook.model import Rulebook, RulebookHistory, parse_limit
 from monitor.timing import interval
 from monitor.verdict import Assessment, Clock, Finding, JournalEntry, Pause
 from monitor.wording import say_clock, say_days, say_department, say_finding, say_instant, say_item, say_limit
-
 
 BEFORE_ACCEPTANCE: Final = ("notice", "accept", "reply", "complaint_accept", "complaint", "request")
 """Clocks counted by the version in force at the case's first event."""
@@ -134,6 +133,9 @@ def _clock(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -> Clo
         limit=limit,
         phase=text(f"phase.{clock.phase}", lang),
     )
+    if clock.name == "leg":
+        light = text(f"light.{light_of(clock, verdict.judged_at)}", lang)
+        title += text("explain.leg_light", lang, light=light)
     if clock.started_at is None or clock.phase in ("unobserved", "unarmable"):
         return ClockExplanation(title, "", (), "", ())
     ended = text("explain.clock_ended", lang, ended=say_instant(clock.ended_at, book.days)) if clock.ended_at else ""

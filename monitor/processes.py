@@ -18,15 +18,16 @@ T = EventType
 
 
 class Process(msgspec.Struct, frozen=True):
-    """What opens, takes up and closes a process, and the stages these lead to; `taken_up` None: nothing does."""
+    """What opens, takes up and closes a process; `taken_up` None: nothing does."""
 
+    name: str
     filed: EventType
     taken_up: EventType | None
     closed: EventType
 
 
-COMPLAINT: Final = Process(T.COMPLAINT_FILED, T.COMPLAINT_ACCEPTED, T.COMPLAINT_CLOSED)
-REQUEST: Final = Process(T.REQUEST_FILED, None, T.REQUEST_CLOSED)
+COMPLAINT: Final = Process("complaint", T.COMPLAINT_FILED, T.COMPLAINT_ACCEPTED, T.COMPLAINT_CLOSED)
+REQUEST: Final = Process("request", T.REQUEST_FILED, None, T.REQUEST_CLOSED)
 
 
 class Round(msgspec.Struct):
@@ -66,10 +67,11 @@ def rounds_of(case: CaseFile, process: Process) -> list[Round]:
 
 
 def process_clocks(armory: Armory) -> Iterator[Clock]:
-    """Run each round's clocks, where the deployment sets their limits: to its acceptance, and from there to its close."""
+    """Run each round's clocks, where the deployment sets their limits: to acceptance, and from there to the close."""
     limits = armory.limits
     for turn in rounds_of(armory.case, COMPLAINT):
-        yield from _clock(armory, "complaint_accept", turn, turn.filed, turn.taken_up or turn.closed, limits.complaint_accept)
+        answered = turn.taken_up or turn.closed
+        yield from _clock(armory, "complaint_accept", turn, turn.filed, answered, limits.complaint_accept)
         yield from _clock(armory, "complaint", turn, turn.taken_up, turn.closed, limits.complaint)
     for turn in rounds_of(armory.case, REQUEST):
         yield from _clock(armory, "request", turn, turn.filed, turn.closed, limits.request)

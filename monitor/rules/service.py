@@ -1,6 +1,7 @@
 """Rules on what surrounds the approval: V28 complaints and enterprises' requests, V32 consultations."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from monitor.events import Event
 from monitor.processes import COMPLAINT, REQUEST, rounds_of
@@ -23,10 +24,9 @@ def complaint_mishandled(subject: Subject) -> Iterator[Violation]:
 def _reopened(subject: Subject) -> Iterator[Violation]:
     """Find those that had to be filed again; charged to whoever had closed them."""
     for process in (COMPLAINT, REQUEST):
-        rounds = rounds_of(subject.case, process)
-        for before, again in zip(rounds, rounds[1:], strict=False):
+        for before, again in pairwise(rounds_of(subject.case, process)):
             if before.closed is not None and again.opened is not None:
-                about = f"{again.opened.type.value}:{again.number}"
+                about = f"{process.name}:{again.number}"
                 yield _act(subject, "reopened", about, again.opened, before.closed, Severity.WARNING)
 
 

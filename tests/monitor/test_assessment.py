@@ -321,6 +321,8 @@ def lines(draw: st.DrawFn) -> Line:
         data |= {"days": draw(st.sampled_from([None, 3, 10])), "approver_role": draw(st.sampled_from([None, "clerk"]))}
     if kind in ("approve", "finish"):
         data["outcome"] = draw(st.sampled_from([None, "granted", "refused", "returned"]))
+    if kind == "accept":
+        data["deferred_until"] = draw(st.none() | quarters(12).map(lambda span: time + span))
     if kind.startswith("card_"):
         data["finding"] = finding_id("C1", *draw(st.sampled_from([("V01", "promised"), ("V04", "notice"), ("V06",)])))
     due = draw(st.none() | st.none() | st.sampled_from(["2009-03-10 17:30", "2009-03-01 00:00", "2009-04-30 12:00"]))
