@@ -139,8 +139,6 @@ def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
         said["outcome"] = (
             text("finding.ended", lang, ended=say_instant(ended, calendar)) if ended else text("finding.open", lang)
         )
-    if "at" in evidence:
-        said["at"] = say_instant(evidence["at"], calendar)
     if "act" in evidence:
         said["act"] = text(f"rule.{finding.rule}.{evidence['act']}", lang, **said)
     return said

@@ -59,6 +59,7 @@ def _when_settled(subject: Subject) -> Iterator[datetime]:
     version=1,
     basis="容缺受理承诺的补齐期限（DB45/T 2433—2021）",
     parameters={"grace_days": 1},
+    about=(T.ACCEPT,),
     wake=_when_settled,
 )
 def deferral_lapsed(subject: Subject) -> Iterator[Violation]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from monitor.events import Event
+from monitor.events import NO_ITEM, Event
 from monitor.processes import COMPLAINT, REQUEST, rounds_of
 from monitor.rules.evidence import stamp
 from monitor.rules.limits import breach
@@ -12,7 +12,7 @@ from monitor.timing import key
 from monitor.verdict import Severity
 
 
-@rule("V28", version=1, basis="投诉与企业诉求办理时限")
+@rule("V28", version=1, basis="投诉与企业诉求办理时限", about=NO_ITEM)
 def complaint_mishandled(subject: Subject) -> Iterator[Violation]:
     """Find complaints and requests over a limit, opened again, or handled by the person complained of."""
     for clock in subject.breached("complaint_accept", "complaint", "request"):
@@ -53,7 +53,7 @@ def _act(
     )
 
 
-@rule("V32", version=1, basis="行政许可法第三十条第二款；咨询答复时限")
+@rule("V32", version=1, basis="行政许可法第三十条第二款；咨询答复时限", clocks=("reply",))
 def consultation_unanswered(subject: Subject) -> Iterator[Violation]:
     """Find consultations without a reply within the limit set here; no law sets one."""
     for clock in subject.breached("reply"):
