@@ -16,7 +16,10 @@ from monitor.ledger import Ledger
 from monitor.rulebook.model import RuleSetting
 from monitor.verdict import Light
 from streams.engine import Engine
+from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK, at, delivered, event
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -65,7 +68,7 @@ def due(days: float) -> EventData:
 def test_figures_of_a_small_city(tmp_path: Path) -> None:
     """Open, due, on time and overdue are counted as a person would count these five cases."""
     rulebook = msgspec.structs.replace(RULEBOOK, rules={"V01": RuleSetting(mode="card")})
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(rulebook)
         engine = Engine(ledger)
         events = [
@@ -96,7 +99,7 @@ def test_figures_of_a_small_city(tmp_path: Path) -> None:
 
 def test_shadow_findings_are_in_no_figure(tmp_path: Path) -> None:
     """A rule in shadow is measured and shown to nobody it accuses."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(RULEBOOK)
         engine = Engine(ledger)
         engine.process(delivered(event("accept", "overdue", data=due(0.1))), at(1))
