@@ -18,9 +18,7 @@ _STATED_ALWAYS = (T.ACCEPT, T.APPROVE)
 def _settled_at(subject: Subject) -> datetime | None:
     """Find when every step before the finish must have arrived: the tolerance of the clocks after it."""
     finish = subject.case.first(T.FINISH)
-    if finish is None:
-        return None
-    return subject.case.settled_at(finish)
+    return None if finish is None else subject.case.settled_at(finish)
 
 
 def _when_settled(subject: Subject) -> Iterator[datetime]:
