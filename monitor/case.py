@@ -211,11 +211,19 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.
 
-        That is by more than the tolerance of their sources, and by days where one knows days only.
+        That is by more than the tolerance of their sources, and of two sources their measured skew besides; by days
+        where one knows days only.
         """
         if self.is_dated(a) or self.is_dated(b):
             return self.current.days.day(a.time) < self.current.days.day(b.time)
-        return b.time - a.time > self.tolerance(a, b)
+        return b.time - a.time > self.tolerance(a, b) + self.skew(a, b)
+
+    def skew(self, a: Event, b: Event) -> timedelta:
+        """Tell how far the clocks of two sources were measured to be off; of one and the same it means nothing."""
+        if a.source == b.source:
+            return timedelta()
+        sources = (self.registered.get(event.source) for event in (a, b))
+        return sum((source.skew for source in sources if source is not None), timedelta())
 
     @cached_property
     def late(self) -> tuple[JournalEntry, ...]:

@@ -11,8 +11,8 @@ from monitor.rulebook.model import Rulebook, parse_limit
 from monitor.verdict import Finding, Severity
 
 _LAST_MOMENT: Final = time(23, 59, 59, 999_999)
-_PLAIN: Final = ("source", "code", "item", "rule", "error", "arrivals", "count", "seconds")
-_INSTANTS: Final = ("at", "recorded", "before", "accepted_at", "due_at")
+_PLAIN: Final = ("source", "other", "code", "item", "rule", "error", "arrivals", "count", "seconds")
+_INSTANTS: Final = ("at", "recorded", "received", "before", "accepted_at", "due_at")
 
 
 def say_instant(instant: datetime | str, calendar: Calendar) -> str:
@@ -119,7 +119,6 @@ def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
     said |= {name: ", ".join(evidence[name]) for name in ("values", "materials") if name in evidence}
     if "missing" in evidence:
         said["missing"] = ", ".join(text(f"event.{step}", lang) for step in evidence["missing"])
-        said["finished"] = say_instant(evidence["finished_at"], calendar)
     if "step" in evidence:
         said["step"] = text(f"event.{evidence['step']}", lang)
     if "steps" in evidence:

@@ -36,7 +36,11 @@ LATE = (
     at("2009-03-10 10:00", "archive"),
 )
 """Promised for 2009-03-09, finished a day late."""
-CONTESTED = (*LATE[:3], at("2009-03-09 17:00", "finish", received="2009-03-12 08:00", outcome="refused"), LATE[4])
+CONTESTED = (
+    *LATE[:3],
+    at("2009-03-09 17:00", "finish", received="2009-03-12 08:00", outcome="refused"),
+    at("2009-03-12 09:00", "archive"),
+)
 """Finished in time, but the news came beyond lateness."""
 PROVISIONAL = tuple(at(line.time, line.kind.value, source="at_end") for line in LATE[:2])
 """Open and overdue, of a source that tells of suspensions only once they have ended."""
