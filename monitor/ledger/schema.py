@@ -214,6 +214,25 @@ rulebooks = Table(
     Column("content", LargeBinary, nullable=False),  # canonical JSON
 )
 
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("proposed_at", InstantColumn, nullable=False),
+    Column("proposed_by", String, nullable=False),
+    Column("in_force_from", InstantColumn),  # null: from its approval on
+    Column("retroactive", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # canonical JSON of the rulebook
+    Column("dangers", Text, nullable=False),  # JSON
+    Column("state", String, nullable=False),  # open, approved, rejected
+    Column("decided_at", InstantColumn),
+    Column("decided_by", String),
+    Column("note", Text),
+    Column("version", Integer),  # of the rulebook it became
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -221,7 +240,7 @@ outbox = Table(
     Column("stream", String, nullable=False),
     Column("finding", String, nullable=False),
     Column("case", String, nullable=False),
-    Column("act", String, nullable=False),  # raise, worsen, withdraw
+    Column("act", String, nullable=False),  # raise, worsen, withdraw; notice: of a rulebook, named as the finding
     Column("delivery", String, nullable=False),  # send, digest, none
     Column("mode", String, nullable=False),
     Column("severity", Integer, nullable=False),
