@@ -76,7 +76,7 @@ def clock_skew(subject: Subject) -> Iterator[Violation]:
     case = subject.case
     for name, early, late, _ in pairs_of(subject):
         apart = late.time - early.time
-        if apart > case.tolerance(early, late) and not case.is_dated(early) and not case.before(early, late):
+        if apart > case.tolerance(early, late) and case.precision(early) != "day" and not case.before(early, late):
             evidence = {
                 "act": "order",
                 "early": early.type.value,
