@@ -99,6 +99,7 @@ cases = Table(
     Column("judged_at", InstantColumn, nullable=False),
     Column("next_change", InstantColumn),
     Column("rulebook", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),  # transaction of its stream that wrote it last
     Column("marked", Boolean, nullable=False, server_default=false()),  # to be assessed again by the next tick
     Column("events_count", Integer, nullable=False),
     Column("assessment", LargeBinary, nullable=False),
@@ -292,6 +293,7 @@ actions = Table(
     Column("case", String, nullable=False),
     Column("act", String, nullable=False),  # acknowledge, answer, appeal, supervise, close
     Column("detail", Text, nullable=False),  # JSON; free text stands in it as its mark
+    Column("prints", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Index("actions_finding", "finding", "seq"),
 )
@@ -305,6 +307,7 @@ audit = Table(
     Column("act", String, nullable=False),
     Column("object", String, nullable=False),  # what it was done to: user:li, rulebook:3, reject:17
     Column("detail", Text, nullable=False),  # JSON
+    Column("prints", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Index("audit_object", "object", "seq"),
 )
