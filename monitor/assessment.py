@@ -32,6 +32,7 @@ from monitor.verdict import (
     Light,
     Severity,
     Stage,
+    excused,
 )
 
 T = EventType
@@ -209,8 +210,8 @@ def _light(clocks: Iterable[Clock], findings: Iterable[Finding], judged_at: date
     A clock whose breach an inspector has cancelled counts as one that is not overdue.
     """
     clocks, findings = tuple(clocks), tuple(findings)
-    cancelled = {(f.evidence.get("clock"), f.evidence.get("subject", "")) for f in findings if f.state == "cancelled"}
-    standing = [clock for clock in clocks if (clock.name, clock.subject) not in cancelled or clock.phase != "breached"]
+    cancelled = excused(findings)
+    standing = [clock for clock in clocks if clock.phase_but_for(cancelled) == clock.phase]
     worst = max((*_severities(standing, judged_at), *_found(findings)), default=None)
     if worst is not None and worst > Severity.NOTICE:
         return _LIGHTS[worst]

@@ -6,15 +6,19 @@ over the cases.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
 from monitor.case import CaseFile
 from monitor.clocks import Clocks
 from monitor.events import EventType
-from monitor.verdict import Finding, Handling, Measure
+from monitor.processes import REQUEST, rounds_of
+from monitor.rules.entry import delay_of, entries
+from monitor.rules.rule import Subject, parameters_of
+from monitor.verdict import Clock, Finding, Handling, Measure, excused
 
 T = EventType
+Excused = frozenset[tuple[str, str]]
 Counted = Iterator[tuple[datetime, str, str, int]]  # instant, department, name, amount
 
 _FIRSTS: Final = {
@@ -25,31 +29,25 @@ _FIRSTS: Final = {
     T.VOID: "voided",
     T.ISSUE: "issued",
     T.ARCHIVE: "archived",
-    T.COMPLAINT_ACCEPTED: "complaints_accepted",
-    T.COMPLAINT_CLOSED: "complaints_closed",
-    T.REQUEST_FILED: "requests_filed",
-    T.REQUEST_CLOSED: "requests_closed",
 }
 """Measures that count a case once, on the day of its first event of a type."""
 
 _ONLINE: Final = frozenset({"online", "mobile"})
 _BAD_RATING: Final = 4
 """Of the five levels of 好差评 the last two are bad."""
-_TIMELY_AT_WINDOW: Final = timedelta(hours=2)
-_TIMELY_ELSEWHERE: Final = timedelta(hours=24)
-"""How much later than it happened a step may be recorded: at a window, and in a system of its own (domain.md V08)."""
 
 
 def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding], handling: Handling) -> tuple[Measure, ...]:
     """List what a case adds to the statistics, sorted; equal entries are joined."""
-    day = case.current.days.day
+    day, findings = case.current.days.day, tuple(findings)
     totals: Counter[tuple[date, str, str]] = Counter()
     for counted in (
         _steps(case, clocks),
         _ratings(case),
-        _entries(case),
-        _finished(case, clocks, handling),
-        _clocks(case, clocks),
+        _processes(case, handling),
+        _entries(case, clocks),
+        _finished(case, clocks, handling, excused(findings)),
+        _clocks(case, clocks, excused(findings)),
         _findings(findings),
     ):
         for at, department, name, amount in counted:
@@ -86,21 +84,33 @@ def _ratings(case: CaseFile) -> Counted:
                 yield event.time, case.department, "ratings_bad", 1
 
 
-def _entries(case: CaseFile) -> Counted:
-    """Count what its sources entered, and what of it too late, on the day of the case's first event."""
-    late = total = 0
-    for event in case.events:
-        if event.recorded is not None:
-            allowed = _TIMELY_AT_WINDOW if event.window and not case.is_dated(event) else _TIMELY_ELSEWHERE
-            total += 1
-            late += event.recorded - event.time > allowed
-    if total:
-        yield case.events[0].time, case.department, "entries", total
+def _processes(case: CaseFile, handling: Handling) -> Counted:
+    """Count a complaint and a request once, as closed when their last round is."""
+    requests = rounds_of(case, REQUEST)
+    filed = requests[0].opened if requests else None
+    closed = requests[-1].closed if requests else None
+    for name, at in (
+        ("complaints_accepted", handling.complaint_accepted_at),
+        ("complaints_closed", handling.complaint_closed_at),
+        ("requests_filed", filed.time if filed else None),
+        ("requests_closed", closed.time if closed else None),
+    ):
+        if at is not None:
+            yield at, case.department, name, 1
+
+
+def _entries(case: CaseFile, clocks: Clocks) -> Counted:
+    """Count the acts that tell when they were entered, and those entered late by V08, on the case's first day."""
+    subject = Subject(case, clocks, parameters_of("V08", case.current))
+    told = entries(subject)
+    late = sum(delay_of(subject, event) is not None for event in told)
+    if told:
+        yield case.events[0].time, case.department, "entries", len(told)
     if late:
         yield case.events[0].time, case.department, "entries_late", late
 
 
-def _finished(case: CaseFile, clocks: Clocks, handling: Handling) -> Counted:
+def _finished(case: CaseFile, clocks: Clocks, handling: Handling, cancelled: Excused) -> Counted:
     """Count a case that was finished, on that day: how it ended, how fast, how often the applicant had to come."""
     at, lead = handling.finished_at, case.department
     if at is None:
@@ -119,7 +129,7 @@ def _finished(case: CaseFile, clocks: Clocks, handling: Handling) -> Counted:
         return
     if case.first(T.SUPPLEMENT_NOTICE) or len(case.all(T.TICKET)) > 1:
         yield at, lead, "finished_not_once", 1
-    yield from _timeliness(clocks, at, lead)
+    yield from _timeliness(clocks, at, lead, cancelled)
     yield from _decision(case, clocks, at)
     if handling.counts_in_speed and not case.direct_line:
         yield at, lead, "speed_cases", 1
@@ -127,13 +137,18 @@ def _finished(case: CaseFile, clocks: Clocks, handling: Handling) -> Counted:
             yield at, lead, f"speed_{name}_millidays", getattr(handling, f"{name}_millidays")
 
 
-def _timeliness(clocks: Clocks, at: datetime, lead: str) -> Counted:
+def _timeliness(clocks: Clocks, at: datetime, lead: str, cancelled: Excused) -> Counted:
     """Count a decided case as on time or overdue, by each clock that was seen."""
     for clock in clocks.clocks:
-        if clock.name in ("promised", "statutory") and clock.phase in ("met", "breached"):
-            yield at, lead, f"{clock.name}_{'on_time' if clock.phase == 'met' else 'overdue'}", 1
-            if clock.name == "promised" and clock.ended_early:
+        if clock.name in ("promised", "statutory") and (kept := _kept(clock, cancelled)):
+            yield at, lead, f"{clock.name}_{kept}", 1
+            if clock.name == "promised" and clock.phase == "met" and clock.ended_early:
                 yield at, lead, "promised_early", 1
+
+
+def _kept(clock: Clock, cancelled: Excused) -> str | None:
+    """Say whether a clock that has ended was kept."""
+    return {"met": "on_time", "breached": "overdue"}.get(clock.phase_but_for(cancelled)) if clock.ended_at else None
 
 
 def _decision(case: CaseFile, clocks: Clocks, at: datetime) -> Counted:
@@ -151,14 +166,14 @@ def _decision(case: CaseFile, clocks: Clocks, at: datetime) -> Counted:
         yield at, case.department, "decided_elsewhere", 1
 
 
-def _clocks(case: CaseFile, clocks: Clocks) -> Counted:
+def _clocks(case: CaseFile, clocks: Clocks, cancelled: Excused) -> Counted:
     for clock in clocks.clocks:
         unseen = clock.phase in ("unobserved", "unarmable")
         yield case.events[0].time, case.department, "clocks_unobserved" if unseen else "clocks_observed", 1
         if clock.name in ("promised", "statutory") and clock.due is not None and clock.phase != "cancelled":
             yield clock.due, clock.department, f"{clock.name}_due", 1
-        if clock.name == "leg" and clock.ended_at is not None and clock.phase in ("met", "breached"):
-            yield clock.ended_at, clock.department, f"leg_{'on_time' if clock.phase == 'met' else 'overdue'}", 1
+        if clock.name == "leg" and clock.ended_at is not None and (kept := _kept(clock, cancelled)):
+            yield clock.ended_at, clock.department, f"leg_{kept}", 1
 
 
 def _findings(findings: Iterable[Finding]) -> Counted:

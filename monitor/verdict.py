@@ -4,6 +4,7 @@
 Nothing here varies continuously: a running clock has a due instant, and `used` is filled in once it has stopped.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
@@ -104,15 +105,11 @@ CLOSED_STAGES = frozenset(
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """An event as the ledger holds it: with the hash of its content and the moment it was first received.
-
-    `seq` is its row in the journal of the case's stream, 0: it is in none.
-    """
+    """An event as the ledger holds it: with the hash of its content and the moment it was first received."""
 
     event: Event
     received_at: datetime
     content_hash: bytes
-    seq: int = 0
 
 
 class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -154,6 +151,12 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         """Units left of the budget, negative when overdrawn; None while the clock runs."""
         return None if self.used is None else self.budget - self.used
 
+    def phase_but_for(self, excused: frozenset[tuple[str, str]]) -> ClockPhase:
+        """Give the phase, but where an inspector has cancelled the breach that of a clock that was kept."""
+        if self.phase != "breached" or (self.name, self.subject) not in excused:
+            return self.phase
+        return "running" if self.ended_at is None else "met"
+
     @property
     def ended_early(self) -> bool:
         """Tell whether it was stopped with some of the budget left; one set by its source, before the instant."""
@@ -179,6 +182,7 @@ class Handling(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     finished_at: datetime | None = None
     outcome: str = ""  # of what finished it: granted, refused, returned, lapsed, done; empty where it is not told
     closed_at: datetime | None = None  # when it stopped being open, in whatever way
+    suspended_at: datetime | None = None  # when it was first suspended
     statutory_millidays: int | None = None
     promised_millidays: int | None = None
     used_millidays: int | None = None  # to the finish; where nothing was promised, to the decision
@@ -220,6 +224,15 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     evidence: dict[str, Any] = {}
 
 
+def excused(findings: Iterable[Finding]) -> frozenset[tuple[str, str]]:
+    """Name the clocks, by name and subject, whose breach an inspector has cancelled: they count as not overdue."""
+    return frozenset(
+        (finding.evidence.get("clock", ""), finding.evidence.get("subject", ""))
+        for finding in findings
+        if finding.state == "cancelled"
+    )
+
+
 class Measure(msgspec.Struct, frozen=True, order=True, array_like=True):
     """One addition to the statistics: `name` counts `amount` on `day` (of the calendar's zone) for `department`."""
 
@@ -257,6 +270,11 @@ class Assessment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def finished_at(self) -> datetime | None:
         """When the case was finished; None: it was not."""
         return self.handling.finished_at
+
+    @property
+    def excused(self) -> frozenset[tuple[str, str]]:
+        """The clocks, by name and subject, whose breach an inspector has cancelled."""
+        return excused(self.findings)
 
     def clock(self, name: ClockName, subject: str = "") -> Clock | None:
         """Find a clock by name and subject."""

@@ -49,12 +49,10 @@ def late_entry(subject: Subject) -> Iterator[Violation]:
     """
     case = subject.case
     entered: dict[str, list[Event]] = {}
-    for event in case.events:
-        told_at_end = event.type in (T.SUSPEND, T.RESUME) and case.is_told_at_end(event)
-        if event.recorded is not None and event.type in _ACTS and not told_at_end:
-            entered.setdefault(event.source, []).append(event)
+    for event in entries(subject):
+        entered.setdefault(event.source, []).append(event)
     for source, events in entered.items():
-        late = [(event, delay) for event in events if (delay := _delay(subject, event)) is not None]
+        late = [(event, delay) for event in events if (delay := delay_of(subject, event)) is not None]
         overtaken = list(_overtaken(subject, events))
         if late or overtaken:
             first = min((event for event, _ in (*late, *overtaken)), key=lambda event: event.order)
@@ -75,7 +73,19 @@ def late_entry(subject: Subject) -> Iterator[Violation]:
             )
 
 
-def _delay(subject: Subject, event: Event) -> dict[str, float] | None:
+def entries(subject: Subject) -> list[Event]:
+    """List the acts of which it is told when they were entered, and of which that says anything."""
+    case = subject.case
+    return [
+        event
+        for event in case.events
+        if event.recorded is not None
+        and event.type in _ACTS
+        and not (event.type in (T.SUSPEND, T.RESUME) and case.is_told_at_end(event))
+    ]
+
+
+def delay_of(subject: Subject, event: Event) -> dict[str, float] | None:
     """Measure how late an act was entered, in hours, where that is more than is allowed."""
     case, recorded = subject.case, event.recorded
     assert recorded is not None, "only what has been entered can be late"

@@ -130,6 +130,14 @@ def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[dateti
     return findings, wakes
 
 
+def parameters_of(id: str, book: Rulebook) -> Mapping[str, float]:  # noqa: A002 - the field's name for it
+    """Give the parameters of a rule as set here, whether it is used or not."""
+    known: dict[str, Mapping[str, float]] = book.__dict__.setdefault("_rule_parameters", {})
+    if id not in known:
+        known[id] = {**RULES[id].parameters, **book.rules.get(id, NO_SETTING).parameters}
+    return known[id]
+
+
 def _in_use(book: Rulebook) -> list[_InUse]:
     """List the rules that are not off, with their settings; worked out once for a rulebook and a set of rules."""
     known: dict[int, list[_InUse]] = book.__dict__.setdefault("_rules_in_use", {})

@@ -9,8 +9,10 @@ import pytest
 
 from monitor.case import open_file
 from monitor.clocks import clocks_of
+from monitor.events import CONSOLE
+from monitor.ledger.changes import case_columns
 from monitor.measures import measures_of
-from monitor.rulebook.model import Delegation
+from monitor.rulebook.model import Delegation, RuleSetting
 from monitor.verdict import Assessment, Handling
 from tests.monitor.cases import (
     BOOK,
@@ -18,6 +20,7 @@ from tests.monitor.cases import (
     at,
     book_with,
     case,
+    clock,
     finding,
     history,
     judge,
@@ -184,25 +187,56 @@ def test_an_application_over_the_net_is_counted_as_such() -> None:
         assert ("applied_online" in {m.name for m in judge([online], LATER).measures}) is counted
 
 
-def entered(kind: str, hours: float, window: str | None = "W1", source: str = "hall") -> dict[str, int]:
+def entered(
+    kind: str, hours: float, window: str | None = "W1", source: str = "hall", book: Any = BOOK
+) -> dict[str, int]:
     """Measure the entries of a case of one event, recorded so many hours after it happened."""
     [entry] = case(at("2009-03-02 09:00", kind, window=window, source=source))
     recorded = entry.event.time.timestamp() + hours * 3600
     event = msgspec.structs.replace(
         entry.event, recorded=entry.event.time.fromtimestamp(recorded, entry.event.time.tzinfo)
     )
-    found = judge([msgspec.structs.replace(entry, event=event)], "2009-03-02 10:00").measures
+    found = judge([msgspec.structs.replace(entry, event=event)], "2009-03-02 10:00", book).measures
     return {m.name: m.amount for m in found if m.name.startswith("entries")}
 
 
-def test_an_entry_is_late_after_two_hours_at_a_window_and_a_day_elsewhere() -> None:
-    """Whose source knows the day alone has a day in any case; what has no time of entry is not counted."""
-    assert entered("apply", 2) == {"entries": 1}
-    assert entered("apply", 2.1) == {"entries": 1, "entries_late": 1}
-    assert entered("apply", 23, window=None) == {"entries": 1}
-    assert entered("apply", 25, window=None) == {"entries": 1, "entries_late": 1}
-    assert entered("apply", 23, source="daily") == {"entries": 1}
-    assert "entries" not in measured(APPLY)
+def test_an_entry_is_late_when_rule_v08_says_so() -> None:
+    """Two office hours at a window, a day elsewhere; not what an applicant does, nor what has no time of entry."""
+    assert entered("accept", 2) == {"entries": 1}
+    assert entered("accept", 2.1) == {"entries": 1, "entries_late": 1}
+    assert entered("accept", 23, window=None) == {"entries": 1}
+    assert entered("accept", 25, window=None) == {"entries": 1, "entries_late": 1}
+    assert entered("accept", 23, window=None, source="daily") == {"entries": 1}
+    assert entered("apply", 25) == {}
+    assert "entries" not in measured(APPLY, ACCEPT)
+    lenient = book_with(rules={"V08": RuleSetting(mode="off", parameters={"window_hours": 3})})
+    assert entered("accept", 2.1, book=lenient) == {"entries": 1}, "with the parameters set here, used or not"
+
+
+def test_a_breach_an_inspector_has_cancelled_counts_as_kept() -> None:
+    """Figures follow his word: the case was decided on time, and stands so in its columns."""
+    entries = case(APPLY, ACCEPT, at("2009-03-10 09:00", "finish"), at("2009-03-10 10:00", "archive"))
+    verdict = at("2009-03-11 09:00", "card_cancelled", source=CONSOLE, finding=finding(judge(entries, LATER), "V01").id)
+    cancelled = judge([*entries, *case(verdict)], LATER)
+    assert (finding(cancelled, "V01").state, clock(cancelled, "promised").phase) == ("cancelled", "breached")
+    names = {measure.name for measure in cancelled.measures}
+    assert ("promised_on_time" in names, "promised_overdue" in names) == (True, False)
+    assert case_columns(cancelled)["promised"] == "met"
+    assert case_columns(judge(entries, LATER))["promised"] == "breached"
+
+
+def test_a_complaint_taken_up_again_is_closed_when_it_is_closed_again() -> None:
+    """What was reopened is open, whatever was closed before."""
+    lines = [
+        at("2009-03-02 09:00", "complaint_filed"),
+        at("2009-03-03 09:00", "complaint_accepted"),
+        at("2009-03-04 09:00", "complaint_closed"),
+        at("2009-03-05 09:00", "complaint_accepted"),
+    ]
+    assert "complaints_closed" not in measured(*lines)
+    assert judge(case(*lines), LATER).handling.closed_at is None
+    again = judge(case(*lines, at("2009-03-09 09:00", "complaint_closed")), LATER)
+    assert (day_of(again, "complaints_accepted"), day_of(again, "complaints_closed")) == ("2009-03-03", "2009-03-09")
 
 
 def test_a_decision_at_the_window_is_one_by_a_power_given_there() -> None:
