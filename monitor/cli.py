@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "simulate": Place("simulate", "simulate", "Simulate a service centre, into a file or live."),
     "explain": Place("explain", "explain", "Explain a verdict, day by day."),
     "backlog": Place("backlog", "backlog", "List what was late before the baseline (存量超期清单)."),
+    "kpi": Place("kpi", "kpi", "Print the key figures of a region, department or item."),
     "try": Place("try_", "try_", "Say what events would do, and store nothing."),
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),

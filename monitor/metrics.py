@@ -1,4 +1,4 @@
-"""What Prometheus scrapes of a ledger: the figures of `monitor.figures`, each with bounded labels.
+"""What Prometheus scrapes of a ledger: the figures of `monitor.kpi`, each with bounded labels.
 
 Every process that reads the same ledger exposes the same values, so that rules take `max without (instance)`.
 Sums over the ledger are gauges, because a correction may lower them. Labels hold codes of the rulebook and words
@@ -17,7 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
-from monitor import figures
+from monitor.kpi import FIGURES, standing
+from monitor.kpi.figure import add
+from monitor.kpi.period import EVER, day_of, month_of, year_of
 from monitor.language import catalogue
 from monitor.ledger import Ledger, judging, positions
 from monitor.ledger.verified import last_verification
@@ -30,7 +32,23 @@ CACHE_SHARE: Final = 10
 """A scrape that took a second is kept for ten, so that reading never takes more than a tenth of the time."""
 
 OTHER: Final = "other"
-SUMMED: Final = ("applied", "accepted", "finished", "promised_on_time", "promised_overdue")
+ALL: Final = "all"
+SUMMED: Final = {
+    "applied": "Cases applied for.",
+    "accepted": "Cases accepted, deemed ones included.",
+    "finished": "Cases finished.",
+    "promised_on_time": "Cases decided within their promised limit.",
+    "promised_overdue": "Cases decided beyond their promised limit.",
+    "withdrawn": "Cases withdrawn by the applicant.",
+    "voided": "Cases declared void.",
+}
+"""Measures shown as they are, over all days, by department."""
+
+QUOTIENTS: Final = tuple(figure for figure in FIGURES.values() if figure.below)
+"""The figures that are quotients of sums, and so add up over departments."""
+
+DEPARTMENTS_MAX: Final = 100
+"""Figures are shown by department up to so many, for two series of every figure and period; beyond, by region."""
 
 
 class LedgerCollector(Collector):
@@ -69,6 +87,7 @@ class LedgerCollector(Collector):
             rulebook = self._ledger.publications.history(connection, horizon).current.rulebook
             yield from _sources(states, rulebook)
             yield from _cases(connection, rulebook)
+            yield from _figures(connection, rulebook, horizon)
             yield from _findings(connection)
             yield from _the_rest(connection, horizon, rulebook)
 
@@ -110,33 +129,52 @@ def _sources(states: Mapping[str, judging.SourceState], rulebook: Rulebook) -> I
 def _cases(connection: Connection, rulebook: Rulebook) -> Iterator[Metric]:
     units = {(department.region, department.code) for department in rulebook.departments} | {(OTHER, OTHER)}
     lights: Counter[tuple[str, ...]] = Counter({(*unit, light.value): 0 for unit in units for light in Light})
-    for (region, department, light), count in figures.open_by_department(connection).items():
+    for (region, department, light), count in standing.open_by_department(connection).items():
         lights[(*_unit(region, department, units), light)] += count
     yield _gauge("supervision_cases_open", "Open cases, by light.", lights, ("region", "department", "light"))
-    sums = figures.sums_by_department(connection, *SUMMED)
-    for position, name in enumerate(SUMMED):
+    sums = standing.sums_by_unit(connection, EVER)
+    for name, help_text in SUMMED.items():
         totals: Counter[tuple[str, ...]] = Counter(dict.fromkeys(units, 0))
         for (region, department), values in sums.items():
-            totals[_unit(region, department, units)] += values[position]
-        yield _gauge(f"supervision_cases_{name}", _SUMMED_HELP[name], totals, ("region", "department"))
-    seen = figures.coverage(connection)
-    yield _gauge(
-        "supervision_coverage_clocks_observed", "Clocks whose source can send their two ends.", {(): seen.numerator}
-    )
-    yield _gauge("supervision_coverage_clocks", "Clocks of all cases.", {(): seen.denominator})
+            totals[_unit(region, department, units)] += values[name]
+        yield _gauge(f"supervision_cases_{name}", help_text, totals, ("region", "department"))
+    seen = FIGURES["coverage"]
+    for name, help_text, terms in (
+        ("supervision_coverage_clocks_observed", "Clocks whose source can send their two ends.", seen.above),
+        ("supervision_coverage_clocks", "Clocks of all cases.", seen.below),
+    ):
+        yield _gauge(name, help_text, {(): sum(add(values, terms) for values in sums.values())})
 
 
-_SUMMED_HELP: Final = {
-    "applied": "Cases applied for.",
-    "accepted": "Cases accepted, deemed ones included.",
-    "finished": "Cases finished.",
-    "promised_on_time": "Cases decided within their promised limit.",
-    "promised_overdue": "Cases decided beyond their promised limit.",
-}
+def _figures(connection: Connection, rulebook: Rulebook, horizon: datetime) -> Iterator[Metric]:
+    """Give numerator and denominator of each quotient, this month and this year, by department or region."""
+    units = {(department.region, department.code) for department in rulebook.departments} | {(OTHER, OTHER)}
+    by_region = len(rulebook.departments) > DEPARTMENTS_MAX
+    shown = {(region, ALL if by_region else department) for region, department in units}
+    today = rulebook.days.day(horizon)
+    periods = {
+        name: standing.sums_by_unit(connection, period)
+        for name, period in (("month", month_of(today)), ("year", year_of(today)))
+    }
+    for name, help_text in (
+        ("numerator", "Numerators of figures; docs/figures.md defines them."),
+        ("denominator", "Denominators of figures; docs/figures.md defines them."),
+    ):
+        totals: Counter[tuple[str, ...]] = Counter(
+            {(figure.id, period, *unit): 0 for figure in QUOTIENTS for period in periods for unit in shown}
+        )
+        for figure in QUOTIENTS:
+            terms = figure.above if name == "numerator" else figure.below
+            for period, sums in periods.items():
+                for unit, values in sums.items():
+                    region, department = _unit(*unit, units)
+                    place = (region, ALL if by_region else department)
+                    totals[figure.id, period, *place] += add(values, terms)
+        yield _gauge(f"supervision_figure_{name}", help_text, totals, ("figure", "period", "region", "department"))
 
 
 def _findings(connection: Connection) -> Iterator[Metric]:
-    standing: Counter[tuple[str, ...]] = Counter(
+    shown: Counter[tuple[str, ...]] = Counter(
         {
             (rule.id, severity.name.lower(), state): 0
             for rule in RULES.values()
@@ -144,26 +182,26 @@ def _findings(connection: Connection) -> Iterator[Metric]:
             for state in STANDING
         }
     )
-    for (rule_id, _kind, severity, state), count in figures.standing_findings(connection).items():
-        standing[_known(rule_id, RULES), Severity(severity).name.lower(), state] += count
+    for (rule_id, _kind, severity, state), count in standing.standing_findings(connection).items():
+        shown[_known(rule_id, RULES), Severity(severity).name.lower(), state] += count
     yield _gauge(
         "supervision_findings",
         "Findings shown, neither withdrawn nor cancelled.",
-        standing,
+        shown,
         ("rule", "severity", "state"),
     )
 
 
 def _the_rest(connection: Connection, horizon: datetime, rulebook: Rulebook) -> Iterator[Metric]:
-    today = figures.day_of(horizon, rulebook.days.zone)
-    due, waiting = figures.due_within(connection, today), figures.unjudged(connection, horizon)
+    today = day_of(horizon, rulebook.days.zone)
+    due, waiting = standing.due_within(connection, today), standing.unjudged(connection, horizon)
     yield _gauge("supervision_cases_due_today", "Open cases due today.", {(): due})
     yield _gauge("supervision_cases_unjudged", "Cases whose sources have not confirmed up to now.", {(): waiting})
     kept: Counter[tuple[str, ...]] = Counter(dict.fromkeys(((code,) for code in reject_codes()), 0))
-    for code, count in figures.rejects_by_code(connection).items():
+    for code, count in standing.rejects_by_code(connection).items():
         kept[(_known(code, reject_codes()),)] += count
     yield _gauge("supervision_rejects", "Rejects kept, by the code of their reason.", kept, ("code",))
-    backlog = figures.outbox_backlog(connection)
+    backlog = standing.outbox_backlog(connection)
     yield _gauge("supervision_outbox_backlog", "Notices to be sent that were not.", {(): backlog})
     verified = last_verification(connection)
     sound = GaugeMetricFamily("supervision_verify_sound", "1 if the last verification found no difference, else 0.")

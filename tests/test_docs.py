@@ -8,10 +8,14 @@ import yaml
 
 from monitor.cli import COMMANDS
 from monitor.events import EVENT_BYTES_MAX, Event, EventData, EventType
+from monitor.kpi import FIGURES
+from monitor.language import catalogue
+from monitor.ledger.schema import cases, findings
 from monitor.metrics import reject_codes
 from monitor.rulebook.load import load
 from monitor.rulebook.model import CalendarRules, ClockProfile, Item, Limits, RuleException, RuleSetting, Source
 from monitor.rules import RULES
+from monitor.verdict import MEASURES
 from streams.bodies import EVENTS_PER_REQUEST_MAX
 from streams.requests import ANSWER_SECONDS, BODY_BYTES_MAX, BODY_SECONDS
 from streams.turn import EVENTS_PER_CASE_MAX
@@ -95,3 +99,28 @@ def test_readme_lists_the_commands_there_are(name: str) -> None:
     """The table of commands names those of `monitor --help`, and no others."""
     listed = re.findall(r"(?m)^\| `monitor (\w+)` \|", (ROOT / name).read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_figures_defines_every_figure_as_the_code_does() -> None:
+    """Each figure has one row: name, definition, numerator and denominator of the catalogue, measures of the code."""
+    rows = [line.strip("| ").split(" | ") for line in page("figures.md").splitlines() if line.startswith("| `")]
+    listed = {quoted(row[0]).pop(): row for row in rows}
+    assert len(rows) == len(listed)
+    assert set(listed) == set(FIGURES)
+    for figure in FIGURES.values():
+        head, definition, above, below, _, extents, source = listed[figure.id]
+        english = catalogue("en")
+        assert head == f"`{figure.id}` {catalogue('zh')[f'kpi.{figure.id}.name']}"
+        said = [english[f"kpi.{figure.id}.{part}"] for part in ("definition", "above", "below")]
+        assert [definition, above, below] == said
+        assert extents == ("all" if len(figure.extents) == 3 else " ".join(figure.extents))
+        measures = {name for name, _ in (*figure.above, *figure.below)}
+        assert measures in (set(), quoted(source)), "what it is computed from"
+        assert quoted(source) - set(MEASURES) <= KNOWN_COLUMNS
+
+
+KNOWN_COLUMNS = {
+    *("cases", "findings", "card", "promised"),
+    *(column.name for table in (cases, findings) for column in table.columns),
+    *Item.__struct_fields__,
+}

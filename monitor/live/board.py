@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
-from monitor import figures
 from monitor.events import CONSOLE
-from monitor.figures import Share
+from monitor.kpi import FIGURES, Extent, Facts, Period, Value, standing
+from monitor.kpi.period import EVER, day_of, month_of
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, judging, positions
 from monitor.live.findings import Shown, Ticket, newest_findings, tickets
@@ -86,7 +86,7 @@ def read_board(ledger: Ledger, lang: Lang, notices: list[Notice], stream: str = 
         horizon = positions.last_horizon(connection) or datetime.now(UTC)
         rulebook = ledger.publications.history(connection, horizon).current.rulebook
         zone = rulebook.days.zone
-        lights = figures.open_by_light(connection)
+        lights = standing.open_by_light(connection)
         local = horizon.astimezone(zone)
         return Board(
             name=_name(rulebook.name, rulebook.name_en, lang),
@@ -96,14 +96,15 @@ def read_board(ledger: Ledger, lang: Lang, notices: list[Notice], stream: str = 
             coverage=_coverage(connection, rulebook, stream, horizon, lang),
             open=f"{sum(lights.values()):,}",
             lights=[_light(light, lights, lang) for light in LIGHTS],
-            today=_today(connection, horizon, zone, lang),
+            today=_today(connection, horizon, rulebook, lang),
             findings=newest_findings(connection, rulebook, lang),
             tickets=tickets(connection, rulebook, lang),
         )
 
 
 def _coverage(connection: Connection, rulebook: Rulebook, stream: str, horizon: datetime, lang: Lang) -> Coverage:
-    seen = figures.coverage(connection)
+    facts = Facts(connection, rulebook, Extent(), EVER, horizon)
+    seen = FIGURES["coverage"].of_sums(facts.sums)
     states = judging.load_states(connection, stream)
     zone = rulebook.days.zone
     senders = [source for source in rulebook.sources if source.code != CONSOLE][:SOURCES_MAX]
@@ -112,9 +113,9 @@ def _coverage(connection: Connection, rulebook: Rulebook, stream: str, horizon: 
         for source in senders
     ]
     return Coverage(
-        share=seen.percent or text("live.not_available", lang),
+        share=_percent(seen, lang),
         count=text("live.coverage.count", lang, seen=f"{seen.numerator:,}", all=f"{seen.denominator:,}"),
-        percent=round(100 * (seen.ratio or 0.0), 1),
+        percent=seen.rounded or 0.0,
         sources=lines,
     )
 
@@ -137,16 +138,19 @@ def _light(light: Light, counts: Mapping[Light, int], lang: Lang) -> Tile:
     )
 
 
-def _today(connection: Connection, horizon: datetime, zone: ZoneInfo, lang: Lang) -> list[Tile]:
-    day = figures.day_of(horizon, zone)
-    month = day.date.replace(day=1)
-    finished = figures.finished_between(connection, day.date, day.date)
+def _today(connection: Connection, horizon: datetime, rulebook: Rulebook, lang: Lang) -> list[Tile]:
+    day = day_of(horizon, rulebook.days.zone)
+    today, month = (
+        Facts(connection, rulebook, Extent(), period, horizon).sums
+        for period in (Period(day.date, day.date), month_of(day.date))
+    )
+    on_time = FIGURES["on_time_rate"]
     return [
-        _count("due", figures.due_within(connection, day), lang),
-        _count("finished", finished, lang),
-        _rate("on_time_today", figures.on_time_between(connection, day.date, day.date), lang),
-        _rate("on_time_month", figures.on_time_between(connection, month, day.date), lang),
-        _count("unjudged", figures.unjudged(connection, horizon), lang),
+        _count("due", standing.due_within(connection, day), lang),
+        _count("finished", today["finished"], lang),
+        _rate("on_time_today", on_time.of_sums(today), lang),
+        _rate("on_time_month", on_time.of_sums(month), lang),
+        _count("unjudged", standing.unjudged(connection, horizon), lang),
     ]
 
 
@@ -156,15 +160,19 @@ def _count(figure: str, count: int, lang: Lang) -> Tile:
     )
 
 
-def _rate(figure: str, share: Share, lang: Lang) -> Tile:
-    of = text("live.today.of", lang, part=f"{share.numerator:,}", all=f"{share.denominator:,}")
+def _rate(figure: str, value: Value, lang: Lang) -> Tile:
+    of = text("live.today.of", lang, part=f"{value.numerator:,}", all=f"{value.denominator:,}")
     return Tile(
-        "" if share.denominator else "nothing",
+        "" if value.denominator else "nothing",
         text(f"live.today.{figure}", lang),
-        share.percent or text("live.not_available", lang),
+        _percent(value, lang),
         of,
         text(f"live.today.{figure}_meaning", lang),
     )
+
+
+def _percent(value: Value, lang: Lang) -> str:
+    return text("live.not_available", lang) if value.written is None else f"{value.written}%"
 
 
 def _name(chinese: str, english: str, lang: Lang) -> str:

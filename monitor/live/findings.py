@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, RowMapping, case, func, select
 
-from monitor.figures import is_shown
+from monitor.kpi.standing import is_shown
 from monitor.language import Lang, catalogue, text
 from monitor.ledger.schema import findings
 from monitor.rulebook.model import Rulebook

@@ -1,0 +1,14 @@
+"""Every figure there is, by its id, in the order in which they are shown."""
+
+from types import MappingProxyType
+from typing import Final
+
+from monitor.kpi import absent, backlog, cards, cohorts, durations, flow, offer
+
+FIGURES: Final = MappingProxyType(
+    {
+        figure.id: figure
+        for module in (cohorts, flow, backlog, durations, offer, cards, absent)
+        for figure in module.FIGURES
+    }
+)
