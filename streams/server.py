@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from monitor.access import PUBLIC, Gate, Router
 from monitor.api import Health, Reading
 from monitor.events import Event
+from monitor.kpi.routes import Figures
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
 from monitor.live import Notice
@@ -122,6 +123,7 @@ class Embedded:
             Ingest(self.thread).router(),
             Reading(self.ledger, self.pipeline.registry, self.health, self.notices).router(),
             Records(self.ledger, self.gate).router(),
+            Figures(self.ledger, self.gate).router(),
             description,
         )
         return app

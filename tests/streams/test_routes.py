@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from msgspec.structs import replace
 
 from monitor.access import LOCAL, PUBLIC, SENDER, Gate, GuardedRoute, Permit, Router, signed_in
+from monitor.kpi import FIGURES
 from monitor.ledger import audit
 from monitor.people import ROLES, Actor, Role, add_user, disable, find_user, this_account
 from monitor.rulebook.model import ClockProfile, Department, RuleSetting, Window
@@ -50,10 +49,9 @@ def steps(case: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def monitor(database_kind: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A running monitor with two cases, a reject, and a user of each role, on either database."""
-    folder = tmp_path_factory.mktemp("routes")
-    with pytest.MonkeyPatch.context() as patch, _kept_in(patch, folder) as found:
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running monitor with two cases, a reject, and a user of each role."""
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("routes"), CENTRE) as found:
         for limit in ("FREE_FROM_ADDRESS_FOR_NAME", "FREE_FROM_ADDRESS", "FREE_FOR_NAME"):
             patch.setattr(f"monitor.signin.{limit}", 1_000)  # all callers of these tests share one address
         with found.ledger.write() as connection:
@@ -66,13 +64,6 @@ def monitor(database_kind: None, tmp_path_factory: pytest.TempPathFactory) -> It
         for case in CASES:
             assert found.post(msgspec.json.encode(steps(case))).json()["applied"] == 3
         found.post(b'{"id": "9", "source": "hall", "type": "nonsense", "case": "\xe5\xbc\xa0\xe4\xb8\x89 450921"}')
-        yield found
-
-
-@contextmanager
-def _kept_in(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[Running]:
-    patch.setenv("MONITOR_DATA", str(folder))
-    with running(folder, CENTRE) as found:
         yield found
 
 
@@ -329,3 +320,35 @@ def _admin(monitor: Running) -> Actor:
         found = find_user(connection, "admin")
     assert found is not None
     return Actor("admin", found[0])
+
+
+def test_figures_are_those_of_what_one_may_see(monitor: Running) -> None:
+    """A leader of a county gets its figures, not the city's; a department its own; nobody more by asking for it."""
+
+    def applied(caller: str, **params: Any) -> Any:
+        answer = ask(monitor, caller, "/api/kpi", figure="online_rate", period="2026-03", **params)
+        assert answer.status_code == 200, answer.text
+        document = answer.json()
+        return document["extent"]["region"], document["figures"][0]["denominator"]
+
+    assert applied("leader") == ("4509", 2)
+    assert applied("leader", below=False) == ("4509", 1)
+    assert applied("county") == ("450902", 1)
+    assert applied("department") == ("4509", 1)
+    assert applied("nanning") == ("4501", 0)
+    for caller, params in (
+        ("county", {"region": "4509"}),
+        ("department", {"department": "health"}),
+        ("county", {"item": "i1"}),
+    ):
+        answer = ask(monitor, caller, "/api/kpi", **params)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "out_of_scope")
+    wrong = ask(monitor, "leader", "/api/kpi", period="soon")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "no_period")
+    assert wrong.json()["error"]["remedy"]
+
+
+def test_the_answer_has_all_figures_where_none_is_named(monitor: Running) -> None:
+    """The document is that of `monitor kpi --json`."""
+    answer = ask(monitor, "inspector", "/api/kpi", period="2026-03").json()
+    assert [figure["id"] for figure in answer["figures"]] == list(FIGURES)
