@@ -7,6 +7,8 @@ from pathlib import Path
 
 from benchmarks.history import rulebook
 from monitor.ledger import Ledger
+from monitor.ledger.keyfiles import key_in
+from monitor.ledger.texts import KEY_CHARACTERS_MIN
 
 NewLedger = Callable[[], AbstractContextManager[Ledger]]
 
@@ -16,10 +18,16 @@ def in_sqlite() -> Iterator[Ledger]:
     """Make a ledger in an SQLite file, and remove it in the end."""
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
-        Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite'}") as ledger,
+        Ledger.open(f"sqlite:///{Path(folder) / 'ledger.sqlite'}", text_key=_text_key(Path(folder))) as ledger,
     ):
         ledger.publish(rulebook())
         yield ledger
+
+
+def _text_key(folder: Path) -> Path:
+    """Give every ledger the same key of texts, so that their digests can be compared."""
+    key_in(folder / "same.key", lambda: b"0" * KEY_CHARACTERS_MIN)
+    return folder / "same.key"
 
 
 @contextmanager

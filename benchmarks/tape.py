@@ -9,13 +9,13 @@ from typing import IO, Any, Final, Literal
 import msgspec
 from sqlalchemy import Engine, event
 
-Kind = Literal["insert", "replace", "add", "other"]
+Kind = Literal["insert", "keep", "replace", "add", "other"]
 
 _INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^)]*)\)")
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True):
-    """Rows written by one statement into a table: inserted, replacing or adding to what is there, or `other`."""
+    """Rows written by one statement into a table: inserted, left, put or added to what is there; or `other`."""
 
     kind: Kind
     table: str
@@ -74,6 +74,8 @@ def _kind(statement: str, inserts: bool) -> Kind:
         return "other"
     if "ON CONFLICT" not in statement:
         return "insert"
+    if "DO NOTHING" in statement:
+        return "keep"
     return "add" if " + " in statement else "replace"
 
 

@@ -198,19 +198,37 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Tell whether a source of the case knows the day alone, so that nothing can be judged to the hour."""
         return any(source.precision == "day" for source in self.registered.values())
 
+    def due_at(self, instant: datetime) -> datetime:
+        """Give the instant later than which something due at one is late: with its day, where days alone are known."""
+        return self.current.days.end(self.current.days.day(instant)) if self.by_days else instant
+
+    def follows(self, later: Event, earlier: Event) -> bool:
+        """Tell whether an event comes after another; on one day, of which one source knows no hours, by their types."""
+        if "day" in (self.precision(later), self.precision(earlier)):
+            day = self.current.days.day
+            return (day(later.time), later.order[1:]) > (day(earlier.time), earlier.order[1:])
+        return later.order > earlier.order
+
     def settled_at(self, event: Event) -> datetime:
         """Find when every step before an event must have happened: with its day, if need be, and what clocks differ."""
-        after = self.current.days.end(self.current.days.day(event.time)) if self.by_days else event.time
-        return after + self.tolerance(*self.events)
+        return self.due_at(event.time) + self.tolerance(*self.events)
 
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.
 
-        That is by more than the tolerance of their sources, and by days where one knows days only.
+        That is by more than the tolerance of their sources, and of two sources their measured skew besides; by days
+        where one knows days only.
         """
         if "day" in (self.precision(a), self.precision(b)):
             return self.current.days.day(a.time) < self.current.days.day(b.time)
-        return b.time - a.time > self.tolerance(a, b)
+        return b.time - a.time > self.tolerance(a, b) + self.skew(a, b)
+
+    def skew(self, a: Event, b: Event) -> timedelta:
+        """Tell how far the clocks of two sources were measured to be off; of one and the same it means nothing."""
+        if a.source == b.source:
+            return timedelta()
+        sources = (self.registered.get(event.source) for event in (a, b))
+        return sum((source.skew for source in sources if source is not None), timedelta())
 
     @cached_property
     def late(self) -> tuple[JournalEntry, ...]:
@@ -218,7 +236,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
         Only those that can start, end, pause or extend a clock: the others excuse nothing.
         """
-        told = [(entry, entry.event, entry.event.time) for entry in self.entries]
+        told = [(entry, entry.event, self._happened_by(entry.event)) for entry in self.entries]
         # Taken back later than anything may come: what an event had shown is not erased quietly either.
         told += [(retraction, entry.event, entry.received_at) for retraction, entry in self.retractions]
         late = (
@@ -227,6 +245,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
             if about.type not in _EXCUSES_NOTHING and self._came_late(entry, since)
         )
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
+
+    def _happened_by(self, event: Event) -> datetime:
+        """Give the instant by which an event had happened: what knows the day alone is not told before it is over."""
+        days = self.current.days
+        return days.end(days.day(event.time)) if self.precision(event) == "day" else event.time
 
     def _came_late(self, entry: JournalEntry, since: datetime) -> bool:
         source = self._source_at(entry.event.source, entry.received_at)

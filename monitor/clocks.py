@@ -129,7 +129,7 @@ def _due_set(case: CaseFile) -> tuple[Event, datetime] | None:
     """Find the due instant the source has set last, and the event that did; once it has passed it stays."""
     found: tuple[Event, datetime] | None = None
     for event in case.events:
-        if event.data.due is not None and (found is None or event.time <= found[1]):
+        if event.data.due is not None and (found is None or event.time <= case.due_at(found[1])):
             found = (event, event.data.due.promised)
     return found
 
@@ -191,21 +191,19 @@ def _legs(case: CaseFile, item: Item | None) -> dict[str, Event]:
 
 
 def _decision(case: CaseFile, legs: dict[str, Event]) -> Event | None:
-    """Find the final approval: of a joint case the last leg's, once every leg is decided."""
+    """Find the final approval, the last up to the finish; of a joint case the last leg's, once every leg is decided."""
     approvals = case.all(T.APPROVE)
     if legs:
-        decided = [_final([e for e in approvals if e.department == leg], None) for leg in legs]
+        decided = [_final([e for e in approvals if e.department == leg]) for leg in legs]
         if any(event is None for event in decided):
             return None
         return max((event for event in decided if event is not None), key=lambda event: event.order)
-    return _final(approvals, case.first(T.FINISH))
+    finish = case.first(T.FINISH)
+    return _final([e for e in approvals if finish is None or not case.before(finish, e)] or approvals)
 
 
-def _final(approvals: list[Event], finish: Event | None) -> Event | None:
-    """Take the last approval, of those up to the finish where there are any."""
-    in_time = [e for e in approvals if finish is None or e.time <= finish.time]
-    chosen = in_time or approvals
-    return chosen[-1] if chosen else None
+def _final(approvals: list[Event]) -> Event | None:
+    return approvals[-1] if approvals else None
 
 
 def _leg_clocks(armory: Armory, legs: dict[str, Event]) -> Iterator[Clock]:
@@ -238,7 +236,7 @@ def _steps(armory: Armory, decision: Event | None) -> Iterator[Clock]:
         if not armory.observed(others):
             yield blank
             continue
-        later = (event for event in case.all(*others, T.REFUSE) if event.order > start.order)
+        later = (event for event in case.all(*others, T.REFUSE) if case.follows(event, start))
         yield run(armory, blank, start.time, key(start), next(later, None), limit, pausable=True)
 
 

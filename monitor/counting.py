@@ -73,12 +73,16 @@ class Counting(Protocol):
         ...
 
 
-def counting_for(profile: ClockProfile, calendar: Calendar, limit: Limit) -> Counting:
+def counting_for(profile: ClockProfile, calendar: Calendar, limit: Limit, *, by_days: bool = False) -> Counting:
     """Choose the way of counting a limit under a profile.
 
     Calendar days are counted as days whatever the profile. Fractions of a working day are counted in office
-    sessions. A limit of 0 days means the same day under every profile.
+    sessions. A limit of 0 days means the same day under every profile. `by_days`: the times of day are not known, so
+    that whole days are counted, and a due day ends at midnight.
     """
+    if by_days:
+        dated = msgspec.structs.replace(profile, day_end="midnight")
+        return DayCounting(dated, calendar, working=limit.unit == "wd" and profile.kind != "calendar_day")
     whole = limit.days == limit.days.to_integral_value()
     if limit.unit == "cd" or (profile.kind == "calendar_day" and whole):
         return DayCounting(profile, calendar, working=False)
@@ -98,7 +102,7 @@ class DayCounting:
         self._profile, self._calendar, self._working = profile, calendar, working
 
     def budget(self, days: Decimal, start: datetime) -> int:
-        """Give the limit in days; a fraction of a calendar day counts as a whole one."""
+        """Give the limit in days; a fraction of a day counts as a whole one."""
         return int(days.to_integral_value(rounding="ROUND_CEILING"))
 
     def due(self, start: datetime, budget: int, pauses: Sequence[Interval]) -> datetime | None:

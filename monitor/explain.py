@@ -157,16 +157,18 @@ def _arithmetic(clock: Clock, case: CaseFile, verdict: Assessment, lang: Lang) -
         used = _counting(clock, case).used(clock.started_at, verdict.judged_at, pauses)
     numbers = {"used": used, "budget": clock.budget, "remaining": clock.budget - used}
     said = {name: say_days(number, clock.per_day) for name, number in numbers.items()}
+    dated = text("explain.by_days", lang) if case.by_days else ""
     if clock.used is not None:
-        return text("explain.clock_arithmetic", lang, **said)
-    return text("explain.clock_so_far", lang, at=say_instant(verdict.judged_at, case.current.days), **said)
+        return text("explain.clock_arithmetic", lang, **said) + dated
+    return text("explain.clock_so_far", lang, at=say_instant(verdict.judged_at, case.current.days), **said) + dated
 
 
 def _counting(clock: Clock, case: CaseFile) -> Counting:
     """Find how a clock was counted: by its profile in the version frozen onto the case, and the calendar of now."""
     before = clock.name in BEFORE_ACCEPTANCE
     version = case.before_acceptance if before else clocks_of(case).catalogue
-    return counting_for(version.rulebook.profile[clock.profile], case.current.days, parse_limit(clock.limit))
+    profile, limit = version.rulebook.profile[clock.profile], parse_limit(clock.limit)
+    return counting_for(profile, case.current.days, limit, by_days=case.by_days)
 
 
 def _within(pause: Pause, clock: Clock) -> bool:

@@ -50,7 +50,8 @@ def _planned_until(armory: Armory, suspension: Event) -> datetime | None:
     days = suspension.data.planned_days
     try:
         # Not the counting of a limit, which is kept: sources may tell any number of days.
-        counting = counting_for(armory.profile, armory.case.current.days, Limit(Decimal(str(days)), "wd"))
+        limit, by_days = Limit(Decimal(str(days)), "wd"), armory.case.by_days
+        counting = counting_for(armory.profile, armory.case.current.days, limit, by_days=by_days)
         return counting.planned_until(suspension.time, days)
     except CalendarError:
         return None

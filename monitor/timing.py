@@ -62,11 +62,11 @@ class Armory(msgspec.Struct, frozen=True):
 
     def counting(self, limit: Limit) -> Counting:
         """Choose the counting of a limit, under the frozen profile and the calendar of now. Raises CalendarError."""
-        current, profile = self.case.current, self.profile
-        known: dict[tuple[ClockProfile, Limit], Counting] = current.__dict__.setdefault("_countings", {})
-        if (profile, limit) not in known:
-            known[profile, limit] = counting_for(profile, current.days, limit)
-        return known[profile, limit]
+        current, profile, by_days = self.case.current, self.profile, self.case.by_days
+        known: dict[tuple[ClockProfile, Limit, bool], Counting] = current.__dict__.setdefault("_countings", {})
+        if (profile, limit, by_days) not in known:
+            known[profile, limit, by_days] = counting_for(profile, current.days, limit, by_days=by_days)
+        return known[profile, limit, by_days]
 
 
 def key(event: Event) -> str:
@@ -129,7 +129,11 @@ def run(
 
 
 def run_against(armory: Armory, blank: Clock, carrier: Event, end: Event | None, due: datetime) -> Clock:
-    """Hold a clock against an instant the source has set: compared as it stands, not shifted by pauses."""
+    """Hold a clock against an instant the source has set: compared as it stands, not shifted by pauses.
+
+    Where the times of day are not known, it is held against the end of that day.
+    """
+    due = armory.case.due_at(due)
     warn_from = due - timedelta(days=armory.limits.warning_days)
     stop = _stop(armory, end)
     return msgspec.structs.replace(

@@ -105,11 +105,15 @@ CLOSED_STAGES = frozenset(
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """An event as the ledger holds it: with the hash of its content and the moment it was first received."""
+    """An event as the ledger holds it: with the hash of its content and the moment it was first received.
+
+    `seq` is its row in the journal of the case's stream, 0: it is in none.
+    """
 
     event: Event
     received_at: datetime
     content_hash: bytes
+    seq: int = 0
 
 
 class Pause(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,8 +11,8 @@ from monitor.rulebook.model import Rulebook, parse_limit
 from monitor.verdict import Finding, Severity
 
 _LAST_MOMENT: Final = time(23, 59, 59, 999_999)
-_PLAIN: Final = ("source", "code", "item", "rule", "error", "arrivals", "count", "seconds")
-_INSTANTS: Final = ("at", "recorded")
+_PLAIN: Final = ("source", "other", "code", "item", "rule", "error", "arrivals", "count", "seconds")
+_INSTANTS: Final = ("at", "recorded", "received", "before", "accepted_at", "due_at")
 
 
 def say_instant(instant: datetime | str, calendar: Calendar) -> str:
@@ -116,15 +116,15 @@ def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
     said |= {name: say_instant(evidence[name], calendar) for name in _INSTANTS if evidence.get(name)}
     if "field" in evidence:
         said["field"] = text(f"field.{evidence['field']}", lang)
-    if "values" in evidence:
-        said["values"] = ", ".join(evidence["values"])
+    said |= {name: ", ".join(evidence[name]) for name in ("values", "materials") if name in evidence}
     if "missing" in evidence:
         said["missing"] = ", ".join(text(f"event.{step}", lang) for step in evidence["missing"])
-        said["finished"] = say_instant(evidence["finished_at"], calendar)
     if "step" in evidence:
         said["step"] = text(f"event.{evidence['step']}", lang)
     if "steps" in evidence:
         said["steps"] = ", ".join(text(f"event.{step}", lang) for step in evidence["steps"])
+    if "lacks" in evidence:
+        said["lacks"] = ", ".join(text(f"lacks.{each}", lang) for each in evidence["lacks"])
     if "early" in evidence:
         said |= {side: text(f"event.{evidence[side]}", lang) for side in ("early", "late")}
         said |= {side: say_instant(evidence[side], calendar) for side in ("early_at", "late_at")}

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from monitor.assessment import assess as assess_case
 from monitor.ledger.access import Ledger
-from monitor.ledger.judging import SourceState
 from monitor.ledger.positions import lock_position, take_over
 from monitor.rulebook.model import RulebookHistory
 from monitor.verdict import Assessment, JournalEntry
@@ -68,14 +67,12 @@ class Engine:
         that was killed leaves the hold; the next one keeps it.
         """
         with self._turn(None) as turn:
-            state = turn.states.setdefault(source, SourceState())
-            if state.hold is None:
-                state.hold = turn.import_hold(source)
+            turn.begin_import(source)
 
     def end_import(self, source: str, complete_until: datetime | None) -> None:
         """Release the hold; the file said everything up to `complete_until` (None: it said nothing)."""
         with self._turn(None) as turn:
-            turn.states.setdefault(source, SourceState()).end_import(complete_until, turn.horizon)
+            turn.end_import(source, complete_until)
 
     def close(self) -> None:
         """Give the lease back."""

@@ -13,6 +13,7 @@ from monitor.events import TIME_MIN, Event, EventError
 from monitor.ledger import judging, rejects, texts
 from monitor.ledger.access import Ledger
 from monitor.ledger.changes import CHUNK, Cause, Changes, Standing
+from monitor.ledger.imports import BEGIN, END, note_import
 from monitor.ledger.journal import JournalTail
 from monitor.ledger.judging import SourceState
 from monitor.ledger.packing import unpack_assessment, unpack_entries
@@ -46,7 +47,7 @@ class Turn:
         self.states = judging.load_states(connection, stream)
         self._states_before = {code: replace(state) for code, state in self.states.items()}
         self._tail = JournalTail(stream, position.seq, position.chain_hash)
-        self._changes = Changes(stream, self.horizon)
+        self._changes = Changes(stream, self.horizon, position.version + 1)
         self._rejects: list[dict[str, Any]] = []
         self._texts: list[dict[str, Any]] = []
 
@@ -92,12 +93,19 @@ class Turn:
             self._judge(standing, causes[case], {"cause": causes[case], "rulebook": version})
         return len(causes)
 
-    def import_hold(self, source: str) -> datetime:
-        """Give the instant to hold a source at while a file of it is imported: where it stands."""
-        state = self.states.get(source, SourceState())
-        if state.is_new:
-            return TIME_MIN
-        return state.judged_until(self._rulebooks.current.rulebook.source.get(source), self.horizon)
+    def begin_import(self, source: str) -> None:
+        """Hold a source back, unless it is held already: before everything where it is new, else where it stands."""
+        state = self._state(source)
+        if state.hold is None:
+            known = self._rulebooks.current.rulebook.source.get(source)
+            state.hold = TIME_MIN if state.is_new else state.judged_until(known, self.horizon)
+        note_import(self._connection, self._stream, BEGIN, source, state)
+
+    def end_import(self, source: str, complete_until: datetime | None) -> None:
+        """Release a source that was held back."""
+        state = self._state(source)
+        state.end_import(complete_until, self.horizon)
+        note_import(self._connection, self._stream, END, source, state)
 
     def write(self) -> None:
         """Write everything this turn took and concluded, and move the position."""
@@ -131,10 +139,11 @@ class Turn:
             return Outcome("duplicate", event.id, event.case)
         state.applied += 1
         seen[event.case].add(identity)
-        self._tail.append(event, admitted.content, admitted.content_hash, admitted.received_at, admitted.backfill)
+        received_at, content_hash = admitted.received_at, admitted.content_hash
+        seq = self._tail.append(event, admitted.content, content_hash, received_at, admitted.backfill)
         self._keep_text(admitted)
         if standing is not None:
-            standing.entries.append(JournalEntry(event, admitted.received_at, admitted.content_hash))
+            standing.entries.append(JournalEntry(event, received_at, content_hash, seq))
             standing.live = standing.live or not admitted.backfill
         return Outcome("applied", event.id, event.case)
 

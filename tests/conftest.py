@@ -58,11 +58,13 @@ def postgres() -> Iterator[PostgresDatabases]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database_kind(request: pytest.FixtureRequest) -> Iterator[None]:
+def database_kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Have a module's ledgers kept in SQLite, and once more in PostgreSQL."""
     before = databases.current
     databases.current = SqliteFiles() if request.param == "sqlite" else request.getfixturevalue("postgres")
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MONITOR_DATA", str(tmp_path_factory.mktemp("data")))
+        yield
     databases.current = before
 
 

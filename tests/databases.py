@@ -37,7 +37,7 @@ class Databases(Protocol):
 
     name: str
 
-    def url(self, folder: Path, name: str) -> str: ...
+    def url(self, folder: Path, name: str, made: bool = True) -> str: ...
 
     def copy(self, folder: Path, to: Path, name: str) -> None: ...
 
@@ -51,7 +51,7 @@ class SqliteFiles:
 
     name = "sqlite"
 
-    def url(self, folder: Path, name: str) -> str:
+    def url(self, folder: Path, name: str, made: bool = True) -> str:
         return f"sqlite:///{folder / name}.sqlite"
 
     def copy(self, folder: Path, to: Path, name: str) -> None:
@@ -73,10 +73,10 @@ class PostgresDatabases:
         self._made: dict[str, str] = {}
         self._template = ""
 
-    def url(self, folder: Path, name: str) -> str:
+    def url(self, folder: Path, name: str, made: bool = True) -> str:
         place = str(folder / name)
         if place not in self._made:
-            self._made[place] = self._create(self.template)
+            self._made[place] = self._create(self.template if made else "template0")
         return self._url_of(self._made[place])
 
     @contextmanager
@@ -137,6 +137,11 @@ current: Databases = SqliteFiles()
 def ledger_url(folder: Path, name: str = "ledger") -> str:
     """Name the ledger that a folder and a name stand for."""
     return current.url(folder, name)
+
+
+def unmade_ledger_url(folder: Path, name: str = "ledger") -> str:
+    """Name the ledger that a folder and a name stand for, whose tables nobody has made yet."""
+    return current.url(folder, name, made=False)
 
 
 def copy_ledger(folder: Path, to: Path, name: str = "ledger") -> None:

@@ -1,12 +1,14 @@
 """`monitor rulebook`: publish, list and compare the versions of a rulebook."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
 
+from monitor.commands.actor import AsFileOption, AsOption, acting
 from monitor.commands.options import (
+    EXIT_DIFFERENT,
     EXIT_UNUSABLE,
     JsonOption,
     LangOption,
@@ -18,11 +20,19 @@ from monitor.commands.options import (
     out,
     print_document,
 )
+from monitor.commands.proposals import approve, proposals, reject, show_dangers
 from monitor.language import Lang, text
+from monitor.ledger import Ledger
+from monitor.people import Actor
 from monitor.rulebook.model import Rulebook, RulebookVersion
 from monitor.wording import say_instant
 
 app = typer.Typer(no_args_is_help=True, help="Publish, list and compare the versions of the rulebook.")
+
+
+app.command()(proposals)
+app.command()(approve)
+app.command()(reject)
 
 
 @app.command()
@@ -33,17 +43,36 @@ def publish(
         typer.Option(help="From when it holds (RFC 3339 with offset), not in the past; by default now."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why it is changed; kept with the version.")] = "",
+    retroactive: Annotated[bool, typer.Option("--retroactive", help="It may begin in the past; is dangerous.")] = False,
+    alone: Annotated[
+        str | None,
+        typer.Option(help="Publish a dangerous version without a second person, and why.", show_default=False),
+    ] = None,
+    as_name: AsOption = None,
+    as_file: AsFileOption = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Make the files an immutable version of the ledger. The first holds from the beginning of time."""
+    """Make the files an immutable version of the ledger. The first holds from the beginning of time.
+
+    One that may hide breaches becomes a proposal, which another person approves (exit code 1).
+    """
+    from monitor.ledger.publication import Approval, NeedsApproval
+
     spoken = language(lang)
     begins = instant(in_force_from, spoken)
     rulebook = _loaded(path, spoken)
-    with opened(ledger, create=True) as book:
+    approval = None if alone is None else Approval(alone)
+    with opened(ledger, create=True, lang=spoken) as book:
+        actor = acting(book, as_name, as_file, spoken)
         before = book.rulebooks().versions[-1].version if book.has_rulebook() else 0
-        number = book.publish(rulebook, begins, reason)
+        try:
+            number = book.publish(
+                rulebook, begins, reason, actor=actor.name, approval=approval, retroactive=retroactive
+            )
+        except NeedsApproval as needed:
+            _propose(book, actor, (rulebook, begins, reason, needed.dangers, retroactive), as_json, spoken)
         published = book.rulebooks().versions[-1]
     if as_json:
         print_document({**_listed(published), "new": number != before})
@@ -92,6 +121,22 @@ def diff(
         where = ".".join(part for part in (change.section, change.key, change.field) if part)
         shown = {"where": where, "before": _one_line(change.before), "after": _one_line(change.after)}
         out.print(text(f"rulebook.{change.kind}", spoken, **shown), markup=False)
+
+
+def _propose(book: Ledger, actor: Actor, wanted: tuple[Any, ...], as_json: bool, lang: Lang) -> NoReturn:
+    """Keep a dangerous version for a second person, say so, and end the command."""
+    from monitor.ledger.proposals import propose
+
+    found = wanted[3]
+    if not as_json:
+        show_dangers(found, lang)
+    with book.write() as connection:
+        number = propose(connection, actor, *wanted)
+    if as_json:
+        print_document({"proposal": number, "dangers": found})
+    else:
+        out.print(text("rulebook.proposed", lang, id=number), markup=False)
+    raise typer.Exit(EXIT_DIFFERENT)
 
 
 def _loaded(path: Path, lang: Lang) -> Rulebook:

@@ -15,7 +15,7 @@ from monitor.ledger.errors import LedgerError
 from monitor.ledger.judging import SourceState
 from monitor.ledger.lease import Holder, Lease
 from monitor.ledger.packing import unpack_assessment, unpack_entries
-from monitor.ledger.publication import Publications
+from monitor.ledger.publication import Approval, Publications
 from monitor.rulebook.model import Rulebook, RulebookHistory
 from monitor.verdict import Assessment, JournalEntry
 
@@ -115,10 +115,27 @@ class Ledger:
         """Read who has that right; an empty Holder where nobody says so."""
         return self._database.holder(self.id)
 
-    def publish(self, rulebook: Rulebook, in_force_from: datetime | None = None, reason: str = "") -> int:
+    def publish(
+        self,
+        rulebook: Rulebook,
+        in_force_from: datetime | None = None,
+        reason: str = "",
+        *,
+        actor: str | None = None,
+        approval: Approval | None = None,
+        retroactive: bool = False,
+    ) -> int:
         """Publish a rulebook unless it is the last one again; return its version (see `Publications.publish`)."""
         with self.write() as connection:
-            return self.publications.publish(connection, rulebook, in_force_from, reason)
+            return self.publications.publish(
+                connection,
+                rulebook,
+                in_force_from,
+                reason,
+                actor=actor,
+                approval=approval,
+                retroactive=retroactive,
+            )
 
     def rulebooks(self, horizon: datetime | None = None) -> RulebookHistory:
         """Read the rulebooks in force up to a horizon, by default all. Raises LedgerError where there is none."""

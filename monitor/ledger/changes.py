@@ -74,10 +74,10 @@ class Statistics:
 
 
 class Changes:
-    """What the assessments of one transaction change, written in bulk by `write`."""
+    """What the assessments of one transaction, the `version` of its stream, change, written in bulk by `write`."""
 
-    def __init__(self, stream: str, horizon: datetime) -> None:
-        self._stream, self._horizon = stream, horizon
+    def __init__(self, stream: str, horizon: datetime, version: int) -> None:
+        self._stream, self._horizon, self._version = stream, horizon, version
         self._cases: dict[str, dict[str, Any]] = {}
         self._findings: list[_FindingChange] = []
         self._statistics = Statistics()
@@ -91,7 +91,7 @@ class Changes:
         import ended: it is recorded, but sent to nobody when the passing of time is all that brought it up.
         """
         before = standing.before
-        self._cases[standing.case] = _case_row(self._stream, standing, after)
+        self._cases[standing.case] = _case_row(self._stream, self._version, standing, after)
         self._statistics.move(before, after)
         old = {finding.id: finding for finding in before.findings} if before is not None else {}
         # The rows of findings repeat these two of the case.
@@ -238,10 +238,11 @@ def case_columns(assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def _case_row(stream: str, standing: Standing, after: Assessment) -> dict[str, Any]:
+def _case_row(stream: str, version: int, standing: Standing, after: Assessment) -> dict[str, Any]:
     return {
         "case": standing.case,
         "stream": stream,
+        "version": version,
         **case_columns(after),
         "source_set": standing.source_set,
         "live": standing.live,

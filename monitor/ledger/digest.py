@@ -146,7 +146,8 @@ def misreported(connection: Connection) -> set[str]:
     """Find the findings of which the outbox does not tell, act by act, what the ledger says; normally none."""
     raised: dict[str, bool] = {}
     wrong: set[str] = set()
-    for row in _all(connection, select(outbox.c.finding, outbox.c.act).order_by(outbox.c.seq)):
+    of_findings = select(outbox.c.finding, outbox.c.act).where(outbox.c.act != "notice").order_by(outbox.c.seq)
+    for row in _all(connection, of_findings):
         if row.act != "worsen":
             if (row.act == "raise") == raised.get(row.finding, False):
                 wrong.add(row.finding)

@@ -18,7 +18,7 @@ from monitor.verdict import Assessment, JournalEntry
 _msgpack = msgspec.msgpack.Encoder(order="deterministic")
 _json = msgspec.json.Encoder(order="deterministic")
 _assessment = msgspec.msgpack.Decoder(Assessment)
-_entries = msgspec.msgpack.Decoder(list[tuple[bytes, int]])
+_entries = msgspec.msgpack.Decoder(list[tuple[bytes, int, int]])
 _rulebook = msgspec.json.Decoder(Rulebook)
 
 
@@ -33,15 +33,15 @@ def unpack_assessment(packed: bytes) -> Assessment:
 
 
 def pack_entries(entries: Iterable[JournalEntry]) -> bytes:
-    """Encode the events of a case, each as its canonical content and the instant it was received."""
-    return _msgpack.encode([(content(entry.event), to_us(entry.received_at)) for entry in entries])
+    """Encode the events of a case, each as its canonical content, when it was received, and its row in the journal."""
+    return _msgpack.encode([(content(entry.event), to_us(entry.received_at), entry.seq) for entry in entries])
 
 
 def unpack_entries(packed: bytes) -> list[JournalEntry]:
     """Decode the events of a case; raises msgspec.DecodeError for bytes that are none."""
     return [
-        JournalEntry(from_content(written), from_us(received), content_hash(written))
-        for written, received in _entries.decode(packed)
+        JournalEntry(from_content(written), from_us(received), content_hash(written), seq)
+        for written, received, seq in _entries.decode(packed)
     ]
 
 

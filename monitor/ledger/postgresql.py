@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.url import URL
@@ -116,7 +118,16 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+class _NumberLoader(Loader):
+    """Read sums and means as SQLite gives them: whole numbers as int, others as float."""
+
+    def load(self, data: Buffer) -> int | float:
+        written = bytes(data)
+        return int(written) if written.lstrip(b"-").isdigit() else float(written)
+
+
 def _prepare(connection: Any, record: object) -> None:
+    connection.adapters.register_loader("numeric", _NumberLoader)
     connection.autocommit = True
     connection.execute(_SESSION)
     connection.autocommit = False

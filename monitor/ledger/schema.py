@@ -100,6 +100,7 @@ cases = Table(
     Column("judged_at", InstantColumn, nullable=False),
     Column("next_change", InstantColumn),
     Column("rulebook", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),  # transaction of its stream that wrote it last
     Column("marked", Boolean, nullable=False, server_default=false()),  # to be assessed again by the next tick
     Column("events_count", Integer, nullable=False),
     Column("assessment", LargeBinary, nullable=False),
@@ -215,6 +216,25 @@ rulebooks = Table(
     Column("content", LargeBinary, nullable=False),  # canonical JSON
 )
 
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("proposed_at", InstantColumn, nullable=False),
+    Column("proposed_by", String, nullable=False),
+    Column("in_force_from", InstantColumn),  # null: from its approval on
+    Column("retroactive", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # canonical JSON of the rulebook
+    Column("dangers", Text, nullable=False),  # JSON
+    Column("state", String, nullable=False),  # open, approved, rejected
+    Column("decided_at", InstantColumn),
+    Column("decided_by", String),
+    Column("note", Text),
+    Column("version", Integer),  # of the rulebook it became
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -222,7 +242,7 @@ outbox = Table(
     Column("stream", String, nullable=False),
     Column("finding", String, nullable=False),
     Column("case", String, nullable=False),
-    Column("act", String, nullable=False),  # raise, worsen, withdraw
+    Column("act", String, nullable=False),  # raise, worsen, withdraw; notice: of a rulebook, named as the finding
     Column("delivery", String, nullable=False),  # send, digest, none
     Column("mode", String, nullable=False),
     Column("severity", Integer, nullable=False),
@@ -274,6 +294,7 @@ actions = Table(
     Column("case", String, nullable=False),
     Column("act", String, nullable=False),  # acknowledge, answer, appeal, supervise, close
     Column("detail", Text, nullable=False),  # JSON; free text stands in it as its mark
+    Column("prints", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Index("actions_finding", "finding", "seq"),
 )
@@ -287,6 +308,7 @@ audit = Table(
     Column("act", String, nullable=False),
     Column("object", String, nullable=False),  # what it was done to: user:li, rulebook:3, reject:17
     Column("detail", Text, nullable=False),  # JSON
+    Column("prints", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Index("audit_object", "object", "seq"),
 )

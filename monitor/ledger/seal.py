@@ -7,6 +7,7 @@ heads it states. It is the outside keeping that makes it evidence; a ledger's ow
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, Literal
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -14,17 +15,34 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import Connection, select
 
 from monitor.ledger.access import Ledger
+from monitor.ledger.chain import CHAINS
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.journal import genesis
+from monitor.ledger.journal import hashes_at
 from monitor.ledger.keyfiles import key_in
 from monitor.ledger.packing import digest_of
-from monitor.ledger.schema import journal, positions, rulebooks
+from monitor.ledger.schema import positions, rulebooks
+from monitor.ledger.stored import shown
+
+VERSION: Final = 2
+"""Of the statement: since 2 it has the chains of actions and audit, and how far each stream had come."""
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The end of a stream's journal: its last row (0: none) and that row's hash, in hexadecimal digits."""
+    """The end of a stream's journal: its last row (0: none), that row's hash in hexadecimal digits.
+
+    `transaction` is the one the stream had come to.
+    """
 
     stream: str
+    seq: int
+    chain_hash: str
+    transaction: int
+
+
+class ChainHead(msgspec.Struct, frozen=True):
+    """The end of another chain, `actions` or `audit`: its last row (0: none) and that row's hash."""
+
+    name: str
     seq: int
     chain_hash: str
 
@@ -40,10 +58,16 @@ class Published(msgspec.Struct, frozen=True):
 class Statement(msgspec.Struct, frozen=True):
     """What a seal states of a ledger."""
 
+    version: Literal[2]
     ledger: str
     sealed_at: datetime
     heads: tuple[Head, ...]
+    chains: tuple[ChainHead, ...]
     rulebooks: tuple[Published, ...]
+
+    def head(self, stream: str) -> Head | None:
+        """Find the end of a stream's journal; None: there was no such stream."""
+        return next((head for head in self.heads if head.stream == stream), None)
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -54,6 +78,16 @@ class Seal(msgspec.Struct, frozen=True):
     signature: str
 
 
+class _Dated(msgspec.Struct):
+    """As much of a statement as tells its version."""
+
+    version: int = 1
+
+
+class _AnySeal(msgspec.Struct):
+    statement: _Dated
+
+
 _json = msgspec.json.Encoder(order="deterministic")
 
 
@@ -61,17 +95,24 @@ def seal(ledger: Ledger, key_file: Path | None = None) -> Seal:
     """Sign where every chain ends now, and the rulebooks. The key is made on first use, in the ledger's folder."""
     key = _key(ledger, key_file)
     with ledger.read() as connection:
-        statement = Statement(
-            ledger=ledger.id,
-            sealed_at=datetime.now(UTC),
-            heads=tuple(
-                Head(row.stream, row.seq, row.chain_hash.hex())
-                for row in connection.execute(select(positions).order_by(positions.c.stream))
-            ),
-            rulebooks=_published(connection),
-        )
-    signature = key.sign(_json.encode(statement))
-    return Seal(statement, b64encode(key.public_key().public_bytes_raw()).decode(), b64encode(signature).decode())
+        statement = state(ledger, connection)
+    return Seal(statement, _public(key), sign(key, _json.encode(statement)))
+
+
+def state(ledger: Ledger, connection: Connection) -> Statement:
+    """State where every chain ends now, and the rulebooks."""
+    ends = ((chain.name, chain.head(connection)) for chain in CHAINS)
+    return Statement(
+        version=VERSION,
+        ledger=ledger.id,
+        sealed_at=datetime.now(UTC),
+        heads=tuple(
+            Head(row.stream, row.seq, row.chain_hash.hex(), row.version)
+            for row in connection.execute(select(positions).order_by(positions.c.stream))
+        ),
+        chains=tuple(ChainHead(name, head.seq, head.chain_hash.hex()) for name, head in ends),
+        rulebooks=_published(connection),
+    )
 
 
 def to_document(sealed: Seal) -> bytes:
@@ -80,8 +121,14 @@ def to_document(sealed: Seal) -> bytes:
 
 
 def from_document(document: bytes) -> Seal:
-    """Read a seal. Raises LedgerError for a document that is none."""
+    """Read a seal. Raises LedgerError for a document that is none, and for one of another version."""
     try:
+        found = msgspec.json.decode(document, type=_AnySeal).statement.version
+        if found != VERSION:
+            raise LedgerError(
+                f"this seal is of version {found}, this program reads version {VERSION}: check it, and the ledger it "
+                "was made of, with the program that made them"
+            )
         return msgspec.json.decode(document, type=Seal)
     except msgspec.DecodeError as error:
         raise LedgerError(f"this is not a seal made by 'monitor seal': {error}") from None
@@ -92,40 +139,60 @@ def verify_seal(ledger: Ledger, sealed: Seal, public_key: str) -> None:
 
     `public_key` is the one the witness was given (`public_key_of`). Raises LedgerError naming what does not hold.
     """
-    if sealed.public_key != public_key:
-        raise LedgerError(f"the seal was signed with the key {sealed.public_key}, expected {public_key}")
-    try:
-        key = Ed25519PublicKey.from_public_bytes(b64decode(sealed.public_key, validate=True))
-        key.verify(b64decode(sealed.signature, validate=True), _json.encode(sealed.statement))
-    except (InvalidSignature, ValueError):
-        raise LedgerError("the seal's signature is wrong: its statement was changed, or was never signed") from None
+    verify_signature(sealed, public_key)
     if sealed.statement.ledger != ledger.id:
         raise LedgerError(f"the seal is of ledger {sealed.statement.ledger}, this one is {ledger.id}")
     with ledger.read() as connection:
         for head in sealed.statement.heads:
-            _check_head(connection, head)
+            stored = hashes_at(connection, head.stream, {head.seq}).get(head.seq)
+            _check_head(f"the journal of stream {head.stream}", head, stored)
+        for end in sealed.statement.chains:
+            chain = next(each for each in CHAINS if each.name == end.name)
+            _check_head(f"the chain of {end.name}", end, chain.hash_at(connection, end.seq))
         published = _published(connection)
     for stated in sealed.statement.rulebooks:
         if stated not in published:
             raise LedgerError(f"rulebook version {stated.version} is not the one that was sealed")
 
 
+def verify_signature(sealed: Seal, public_key: str) -> None:
+    """Check that a seal was signed with a key; what it states is not compared with anything. Raises LedgerError."""
+    if sealed.public_key != public_key:
+        raise LedgerError(f"the seal was signed with the key {sealed.public_key}, expected {public_key}")
+    if not is_signed(_json.encode(sealed.statement), sealed.signature, public_key):
+        raise LedgerError("the seal's signature is wrong: its statement was changed, or was never signed")
+
+
+def sign(key: Ed25519PrivateKey, written: bytes) -> str:
+    """Sign bytes; return the signature in base64."""
+    return b64encode(key.sign(written)).decode()
+
+
+def is_signed(written: bytes, signature: str, public_key: str) -> bool:
+    """Tell whether bytes were signed with the key whose public half is given, both in base64."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(b64decode(public_key, validate=True))
+        key.verify(b64decode(signature, validate=True), written)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 def public_key_of(ledger: Ledger, key_file: Path | None = None) -> str:
     """Give the public key of this ledger's seals, to hand to a witness."""
-    return b64encode(_key(ledger, key_file).public_key().public_bytes_raw()).decode()
+    return _public(_key(ledger, key_file))
 
 
-def _check_head(connection: Connection, head: Head) -> None:
-    found = genesis(head.stream) if head.seq == 0 else None
-    if found is None:
-        query = select(journal.c.chain_hash).where(journal.c.stream == head.stream, journal.c.seq == head.seq)
-        found = connection.execute(query).scalar_one_or_none()
-    if found is None:
-        raise LedgerError(f"the journal of stream {head.stream} has no row {head.seq}, which was sealed")
-    if found.hex() != head.chain_hash:
+def _public(key: Ed25519PrivateKey) -> str:
+    return b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def _check_head(what: str, head: Head | ChainHead, stored: bytes | None) -> None:
+    if stored is None:
+        raise LedgerError(f"{what} has no row {head.seq}, which was sealed")
+    if shown(stored) != head.chain_hash:
         raise LedgerError(
-            f"the journal of stream {head.stream} was changed at or before row {head.seq}: "
-            f"its hash is {found.hex()}, sealed was {head.chain_hash}"
+            f"{what} was changed at or before row {head.seq}: its hash is {shown(stored)}, sealed was {head.chain_hash}"
         )
 
 

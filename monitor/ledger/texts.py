@@ -114,6 +114,13 @@ class TextVault:
                 f"a text cannot be decrypted with {self._bodies_path}: it was changed, or encrypted with another key"
             ) from None
 
+    def is_of(self, body: Body) -> bool:
+        """Tell whether a body has the hash it states. Raises LedgerError where the key of the marks is missing."""
+        if body.said is None:
+            return True
+        marker = Marker(self._checked(existing_key(self._key_path)))
+        return marker.mark(body.case, body.source, body.id, body.said).hash == body.hash
+
     def of_case(self, connection: Connection, case: str) -> list[KeptText]:
         """Read the texts of a case, in the order they came."""
         rows = connection.execute(select(texts).where(texts.c.case == case).order_by(texts.c.at, texts.c.hash))

@@ -176,6 +176,11 @@ class Source(_Entry, frozen=True, kw_only=True):
         """How far two clocks of this source may disagree before order means anything."""
         return timedelta(minutes=self.tolerance_minutes)
 
+    @property
+    def skew(self) -> timedelta:
+        """How far its clock was measured to be off."""
+        return timedelta(minutes=self.skew_minutes)
+
     def can_send(self, kind: EventType) -> bool:
         """Tell whether the source is registered to send events of this type."""
         return not self.types or kind in self.types

@@ -1,10 +1,13 @@
 """Findings about the feed itself, never a reproach to a department: one ticket per cause, to the source's owner."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from monitor.case import LATE_ARRIVALS_MAX
 from monitor.events import CONSOLE, Event
+from monitor.rules.evidence import stamp
 from monitor.rules.rule import Subject, Violation, rule
+from monitor.rules.steps import pairs_of
 from monitor.timing import key
 from monitor.verdict import Severity
 
@@ -65,6 +68,33 @@ def late_flood(subject: Subject) -> Iterator[Violation]:
         late = next(entry.event for entry in case.late if entry.received_at == arrivals[LATE_ARRIVALS_MAX])
         evidence = {"arrivals": len(arrivals), "limit": LATE_ARRIVALS_MAX}
         yield _ticket(subject, late, "late_arrivals", evidence, cause=f"late_arrivals:{late.source}")
+
+
+@rule("D06", version=1, kind="data", basis="时钟同步")
+def clock_skew(subject: Subject) -> Iterator[Violation]:
+    """Find steps out of order by no more than two sources' clocks are known to differ, and clocks that run ahead."""
+    case = subject.case
+    for name, early, late, _ in pairs_of(subject):
+        apart = late.time - early.time
+        if apart > case.tolerance(early, late) and case.precision(early) != "day" and not case.before(early, late):
+            evidence = {
+                "act": "order",
+                "early": early.type.value,
+                "early_at": stamp(early.time),
+                "late": late.type.value,
+                "late_at": stamp(late.time),
+                "other": late.source,
+            }
+            sources = ":".join(sorted((early.source, late.source)))
+            yield _ticket(subject, early, f"order:{name}", evidence, cause=f"skew:{sources}")
+    ahead: set[str] = set()
+    for entry in case.entries:
+        event, lead = entry.event, entry.event.time - entry.received_at
+        if lead > timedelta() and event.source not in ahead and lead > case.tolerance(event):
+            ahead.add(event.source)
+            evidence = {"act": "ahead", "step": event.type.value}
+            evidence |= {"at": stamp(event.time), "received": stamp(entry.received_at)}
+            yield _ticket(subject, event, f"ahead:{event.source}", evidence, cause=f"ahead:{event.source}")
 
 
 @rule("D04", version=1, kind="data", basis="监察规则")

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from monitor.case import CaseFile
-from monitor.rulebook.model import RuleSetting
+from monitor.rulebook.model import Mode, RuleSetting
 from monitor.verdict import FindingMode
 
 Use = Literal["off", FindingMode]
@@ -52,7 +52,7 @@ def is_ever_on(setting: RuleSetting) -> bool:
 
 
 def _use(setting: RuleSetting, sender: Sender, department: str, item: str, day: date) -> Use:
-    mode = _mode(setting, sender.code, department, item)
+    mode = mode_in(setting, sender.code, department, item)
     if mode in ("off", "shadow"):
         return mode
     baselines = (setting.baseline, sender.baseline)
@@ -61,7 +61,8 @@ def _use(setting: RuleSetting, sender: Sender, department: str, item: str, day: 
     return "shadow" if setting.start is not None and day < setting.start else mode
 
 
-def _mode(setting: RuleSetting, source: str | None, department: str, item: str) -> Use:
+def mode_in(setting: RuleSetting, source: str | None, department: str | None, item: str | None) -> Mode:
+    """Give the mode a rule has for a source, department and item, whatever the day; None fits no exception's code."""
     for exception in setting.exceptions:
         pairs = ((exception.source, source), (exception.department, department), (exception.item, item))
         if all(asked is None or asked == given for asked, given in pairs):

@@ -4,21 +4,22 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from typer.testing import CliRunner
 
 from monitor.cli import app
 from monitor.ledger import Ledger
-from monitor.ledger.schema import journal, rejects
+from monitor.ledger.database import database_at
+from monitor.ledger.schema import journal, positions, rejects
 from tests.conftest import ROOT
 
+START_SECONDS = 60
 STOP_SECONDS = 30
 
 
@@ -66,13 +67,14 @@ class Up:
             self._process.stdout.close()
 
 
-def transactions(path: Path) -> int:
+def transactions(ledger: str) -> int:
     """Count the transactions a ledger's stream has seen; 0 while it is still being made."""
-    with sqlite3.connect(path, timeout=10) as connection:
-        made = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'positions'").fetchone()[0]
-        found = connection.execute("SELECT version FROM positions").fetchone() if made else None
-    connection.close()
-    return found[0] if found else 0
+    reader = database_at(ledger).reader
+    with reader.connect() as connection:
+        made = inspect(connection).has_table(positions.name)
+        found = connection.execute(select(positions.c.version)).scalar() if made else None
+    reader.dispose()
+    return found or 0
 
 
 def events_of(ledger: Ledger) -> set[tuple[str | None, str, str]]:

@@ -49,8 +49,9 @@ def test_demo_loads_its_past_goes_on_live_and_starts_again(tmp_path: Path) -> No
         assert (tmp_path / "demo.key").stat().st_mode & 0o077 == 0
 
 
-def test_same_city_has_the_same_past(tmp_path: Path) -> None:
-    """Two demonstrations of one seed and one end hold the same ledger."""
+def test_same_city_has_the_same_past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two demonstrations of one seed and one end, and one key for the marks of texts, hold the same ledger."""
+    monkeypatch.setenv("MONITOR_TEXT_KEY", str(tmp_path / "texts.key"))
     until = datetime(2026, 3, 31, 12, tzinfo=UTC)
     found = []
     for name in ("a", "b"):

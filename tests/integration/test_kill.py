@@ -9,24 +9,21 @@ import os
 import random
 import signal
 import time
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Condition
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from monitor.ledger import Ledger
 from monitor.ledger.verify import verify
 from monitor.rulebook.load import load
 from streams.engine import Delivery, Engine
+from tests.databases import unmade_ledger_url
 from tests.integration import town
 from tests.integration.crash_at import COMMIT, END_IMPORT, INSERT
 from tests.integration.program import (
+    START_SECONDS,
     Up,
     digest_of,
     events_of,
@@ -36,24 +33,20 @@ from tests.integration.program import (
     started,
     transactions,
 )
+from tests.integration.senders import Answered, Senders, cut, said_of
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 KILLS = int(os.environ.get("MONITOR_KILLS", "2"))
 SEED = int(os.environ.get("MONITOR_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 CASES = 700
 HORIZON = "2026-08-01T00:00:00+08:00"
 """Long after the last event of the log, the same for all ledgers compared."""
-SENDERS = 4
-START_SECONDS = 60
 
 
-def url(path: Path) -> str:
-    """Name the database of a ledger's file."""
-    return f"sqlite:///{path}"
-
-
-def digest(path: Path, horizon: str = HORIZON) -> dict[str, Any]:
+def digest(ledger: str, horizon: str = HORIZON) -> dict[str, Any]:
     """Print a ledger's digest."""
-    return dict(run("digest", "--ledger", url(path), "--horizon", horizon, "--json"))
+    return dict(run("digest", "--ledger", ledger, "--horizon", horizon, "--json"))
 
 
 class Log(NamedTuple):
@@ -64,24 +57,24 @@ class Log(NamedTuple):
     summary: dict[str, Any]
     digest: dict[str, Any]
 
-    def arguments(self, ledger: Path) -> list[str]:
+    def arguments(self, ledger: str) -> list[str]:
         """Write the command that imports it."""
         mapping = str(self.folder / "mapping.yaml")
-        return ["import", str(self.folder / "log.csv"), "--mapping", mapping, "--ledger", url(ledger), "--json"]
+        return ["import", str(self.folder / "log.csv"), "--mapping", mapping, "--ledger", ledger, "--json"]
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
+def log(database_kind: None, tmp_path_factory: pytest.TempPathFactory) -> Log:
     """A log of some four thousand events, imported undisturbed."""
     folder = tmp_path_factory.mktemp("log")
     town.write_mapping(folder)
     counted = town.write_log(folder / "log.csv", CASES, seed=1)
-    undisturbed = folder / "undisturbed.sqlite"
+    undisturbed = unmade_ledger_url(folder, "undisturbed")
     summary = run(*Log(folder, counted, {}, {}).arguments(undisturbed))
     return Log(folder, counted, summary, digest(undisturbed))
 
 
-def complete(log: Log, ledger: Path) -> None:
+def complete(log: Log, ledger: str) -> None:
     """Import to the end, and check that the ledger is that of an undisturbed import, and counts what is in the log."""
     summary = run(*log.arguments(ledger))
     figures = ("cases", "events", "rejected", "unmapped", "on_time", "overdue", "open", "unjudged", "complete_until")
@@ -90,15 +83,15 @@ def complete(log: Log, ledger: Path) -> None:
     taken = log.counted["events"] - log.counted["rejected"]
     assert summary["applied"] + summary["duplicates"] == taken
     assert digest(ledger) == log.digest
-    assert run("verify", "--ledger", url(ledger), "--json")["difference"] is None
-    with Ledger.open(url(ledger)) as book:
+    assert run("verify", "--ledger", ledger, "--json")["difference"] is None
+    with Ledger.open(ledger) as book:
         assert len(events_of(book)) == book.source_states()["files"].applied == taken
         received(book)
 
 
-def sound(ledger: Path) -> None:
+def sound(ledger: str) -> None:
     """Check a ledger as a kill left it: it verifies, and nothing absent was held against anyone."""
-    with Ledger.open(url(ledger)) as book:
+    with Ledger.open(ledger) as book:
         if book.has_rulebook():
             assert verify(book).difference is None
             received(book)
@@ -114,7 +107,7 @@ def test_the_undisturbed_import_is_worth_comparing(log: Log) -> None:
 @pytest.mark.timeout(120 + 10 * KILLS)
 def test_an_import_killed_at_chosen_moments_ends_undisturbed(log: Log, tmp_path: Path) -> None:
     """Killed in turn: its tables just made, in mid-transaction, around each commit, before and after the hold ends."""
-    ledger, errors = tmp_path / "ledger.sqlite", tmp_path / "errors.txt"
+    ledger, errors = unmade_ledger_url(tmp_path), tmp_path / "errors.txt"
     every_commit = [(moment, n // 2, COMMIT) for n, moment in enumerate(("before", "after") * 5, start=2)]
     moments = [
         ("after", 1, COMMIT),
@@ -136,7 +129,7 @@ def test_an_import_killed_at_chosen_moments_ends_undisturbed(log: Log, tmp_path:
 def test_an_import_killed_at_random_moments_ends_undisturbed(log: Log, tmp_path: Path) -> None:
     """Wherever in its work the process was killed, importing again completes it, with the counts of the log."""
     draw = random.Random(SEED)
-    ledger, errors = tmp_path / "ledger.sqlite", tmp_path / "errors.txt"
+    ledger, errors = unmade_ledger_url(tmp_path), tmp_path / "errors.txt"
     killed = []
     for _ in range(KILLS):
         transactions_more, seconds = draw.randrange(9), draw.uniform(0, 0.15)
@@ -155,89 +148,6 @@ def test_an_import_killed_at_random_moments_ends_undisturbed(log: Log, tmp_path:
     complete(log, ledger)
 
 
-class Sending(NamedTuple):
-    """One request: its events as they are written, alone or as an array."""
-
-    events: tuple[bytes, ...]
-
-    @property
-    def body(self) -> bytes:
-        """The body to post."""
-        return self.events[0] if len(self.events) == 1 else b"[" + b",".join(self.events) + b"]"
-
-
-class Answered(NamedTuple):
-    """A request that was acknowledged, with the verdict on each of its events."""
-
-    sending: Sending
-    verdicts: tuple[str, ...]
-
-
-def cut(events: list[bytes], draw: random.Random) -> Iterator[Sending]:
-    """Cut events into requests of one or of several."""
-    left = deque(events)
-    while left:
-        size = draw.choice((1, 1, 2, 20))
-        yield Sending(tuple(left.popleft() for _ in range(min(size, len(left)))))
-
-
-class Senders:
-    """Post requests side by side until all are acknowledged, or the server is gone."""
-
-    def __init__(self, base_url: str, key: str, sendings: list[Sending]) -> None:
-        self._waiting, self.sent = deque(sendings), 0
-        self.answered: list[Answered] = []
-        self.unanswered: list[Sending] = []
-        self.refused: list[str] = []
-        self._news = Condition()
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=60, trust_env=False)
-        self._pool = ThreadPoolExecutor(SENDERS)
-        self._working = [self._pool.submit(self._work) for _ in range(SENDERS)]
-
-    def wait(self, count: int) -> None:
-        """Wait until so many requests are acknowledged."""
-        with self._news:
-            self._news.wait_for(lambda: len(self.answered) >= count or self.refused, START_SECONDS)
-            assert len(self.answered) >= count, self.refused
-
-    def finish(self) -> None:
-        """Wait for the senders to end."""
-        for working in self._working:
-            working.result(START_SECONDS)
-        self._pool.shutdown()
-        self._client.close()
-        assert not self.refused
-        self.unanswered.extend(self._waiting)
-
-    def _work(self) -> None:
-        while self._waiting:
-            with self._news:
-                if not self._waiting:
-                    return
-                sending = self._waiting.popleft()
-                self.sent += len(sending.events)
-            try:
-                answer = self._client.post("/api/events", content=sending.body)
-            except httpx.TransportError:
-                with self._news:
-                    self.unanswered.append(sending)
-                return
-            with self._news:
-                if answer.status_code in {200, 422}:
-                    verdicts = tuple(event["status"] for event in answer.json()["events"])
-                    self.answered.append(Answered(sending, verdicts))
-                else:
-                    self.refused.append(f"{answer.status_code} {answer.text}")
-                self._news.notify_all()
-
-
-def said_of(raw: bytes) -> tuple[str, str, str]:
-    """Give case, source and id of an event as written."""
-    event = json.loads(raw)
-    return event["case"], event["source"], event["id"]
-
-
 @pytest.mark.timeout(120 + 10 * KILLS)
 def test_live_ingest_killed_at_random_moments_ends_undisturbed(tmp_path: Path) -> None:
     """Nothing acknowledged is lost, and sending the rest again (and some of it twice) ends undisturbed.
@@ -247,14 +157,14 @@ def test_live_ingest_killed_at_random_moments_ends_undisturbed(tmp_path: Path) -
     digest is taken at one horizon, at which everything may be judged.
     """
     draw = random.Random(SEED)
-    ledger, errors = tmp_path / "ledger.sqlite", tmp_path / "errors.txt"
+    ledger, errors = unmade_ledger_url(tmp_path), tmp_path / "errors.txt"
     rulebook = town.write_rulebook(tmp_path)
     now = datetime.now(UTC).replace(microsecond=0)
     events = [json.dumps(event, ensure_ascii=False).encode() for event in town.feed(100 * KILLS + 100, now, SEED)]
     waiting, acknowledged, key, before = list(cut(events, draw)), list[Answered](), "", 0
     for kills_left in range(KILLS, -1, -1):
-        server = Up(url(ledger), rulebook, errors)
-        key = key or run("keys", "create", "hall", "--ledger", url(ledger), "--json")["key"]
+        server = Up(ledger, rulebook, errors)
+        key = key or run("keys", "create", "hall", "--ledger", ledger, "--json")["key"]
         again = [answered.sending for answered in draw.sample(acknowledged, min(5, len(acknowledged)))]
         senders = Senders(server.url, key, [*again, *waiting])
         if kills_left:
@@ -265,7 +175,7 @@ def test_live_ingest_killed_at_random_moments_ends_undisturbed(tmp_path: Path) -
             assert server.stop() == 0
         acknowledged += senders.answered
         waiting = senders.unanswered
-        with Ledger.open(url(ledger)) as book:
+        with Ledger.open(ledger) as book:
             total = received(book)
         in_this_run = sum(len(answered.verdicts) for answered in senders.answered)
         assert in_this_run <= total - before <= senders.sent, "an acknowledged event is missing, or one is too many"
@@ -273,14 +183,14 @@ def test_live_ingest_killed_at_random_moments_ends_undisturbed(tmp_path: Path) -
     print(f"MONITOR_SEED={SEED}: {len(events)} events, {before} received, {KILLS} kills")  # noqa: T201
     assert not waiting
 
-    with Ledger.open(url(ledger)) as book:
+    with Ledger.open(ledger) as book:
         kept, refused = events_of(book), rejected_of(book)
     for answered in acknowledged:
         for raw, verdict in zip(answered.sending.events, answered.verdicts, strict=True):
             assert digest_of(raw) in refused if verdict == "rejected" else said_of(raw) in kept, (verdict, raw)
-    assert run("verify", "--ledger", url(ledger), "--json")["difference"] is None
-    undisturbed = tmp_path / "undisturbed.sqlite"
-    with Ledger.open(url(undisturbed)) as book:
+    assert run("verify", "--ledger", ledger, "--json")["difference"] is None
+    undisturbed = unmade_ledger_url(tmp_path, "undisturbed")
+    with Ledger.open(undisturbed) as book:
         book.publish(load(rulebook))
         engine = Engine(book)
         outcomes = engine.process([Delivery(raw, now, bound_source="hall") for raw in events], now)

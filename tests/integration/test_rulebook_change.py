@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from monitor.events import Event
 from monitor.ledger import Ledger
 from monitor.ledger.digest import Digest, digests
+from monitor.ledger.publication import Approval
 from monitor.ledger.schema import cases, findings, outbox
 from monitor.ledger.verify import verify
 from monitor.rulebook.load import load
@@ -23,6 +24,9 @@ CHUNK = 150
 """Cases assessed again in one transaction."""
 BATCH = 400
 TOWN = Mix(accepted_per_day=4, late_promised=0.05, late_statutory=0.02, deemed=0.02, late_issued=0.05)
+
+
+ALONE = Approval("a test has no second person")
 
 
 def _holiday(book: Rulebook, until: datetime) -> Rulebook:
@@ -73,7 +77,7 @@ def _from_the_start(path: Path, books: Sequence[Rulebook], year: Sequence[Event]
     after = in_force + timedelta(seconds=1)
     with Ledger.open(f"sqlite:///{path}") as ledger:
         for number, each in enumerate(books):
-            ledger.publish(each, in_force if number else None)
+            ledger.publish(each, in_force if number else None, approval=ALONE)
         engine = Engine(ledger)
         _take(engine, year, after)
         while engine.tick(after):
@@ -104,7 +108,7 @@ def test_a_change_ends_where_it_would_have_been_from_the_start(
         _take(engine, year[:split], until)
         while engine.tick(until):
             pass
-        ledger.publish(changed, in_force, "the new one")
+        ledger.publish(changed, in_force, "the new one", approval=ALONE)
         rest, chunks = year[split:], 0
         while assessed := engine.tick(after, CHUNK):
             assert assessed <= CHUNK

@@ -86,6 +86,11 @@ BOOK = Rulebook(
 )
 
 
+REASON = {"reason_code": "not_competent"}
+LAWFUL: dict[str, dict[str, Any]] = {"refuse": {**REASON, "voucher": "B1"}, "void": REASON}
+"""What the law asks an event to say; a test that gives another value, or None, breaks it."""
+
+
 def when(written: str) -> datetime:
     """Read a wall-clock time of the calendar's zone."""
     return datetime.fromisoformat(written).replace(tzinfo=ZONE).astimezone(UTC)
@@ -125,9 +130,10 @@ def at(
     channel: str | None = None,
     **data: Any,
 ) -> Line:
-    """Write one event: when, what, and what else it says; its id is its type unless named."""
+    """Write one event: when, what, what the law asks for and what else it says; its id is its type unless named."""
     if due is not None:
         data["due"] = Due(promised=when(due))
+    data = {**LAWFUL.get(kind, {}), **(REASON if data.get("outcome") == "refused" else {}), **data}
     fields: dict[str, Any] = {
         "department": department,
         "window": window,

@@ -17,7 +17,10 @@ from monitor.rulebook.model import Rulebook
 from monitor.verdict import Light
 from streams.engine import Delivery, Engine
 from streams.pipeline import Pipeline
+from tests.databases import ledger_url
 from tests.small_centre import MONDAY, RULEBOOK, at, delivered, event
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """An empty ledger with a rulebook."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as made:
+    with Ledger.open(ledger_url(tmp_path)) as made:
         made.publish(RULEBOOK)
         yield made
 
@@ -95,7 +98,7 @@ def test_codes_from_outside_make_no_series(ledger: Ledger) -> None:
 
 def test_yulin_stays_below_its_limit_of_series(tmp_path: Path) -> None:
     """Fifty departments, every figure of month and year and every meter of the runtime are far below 20,000 series."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(_yulin())
         assert _series(scrape(ledger, pipeline=True)) < 8_000
 

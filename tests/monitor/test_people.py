@@ -25,7 +25,10 @@ from monitor.people import (
     set_scope,
     this_account,
 )
+from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 SECRET = "一句容易记住的长密码 2026"
 
@@ -33,7 +36,7 @@ SECRET = "一句容易记住的长密码 2026"
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
     """A transaction that may write, in a ledger without users."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger, ledger.write() as connection:
+    with Ledger.open(ledger_url(tmp_path)) as ledger, ledger.write() as connection:
         yield connection
 
 

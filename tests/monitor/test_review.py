@@ -20,9 +20,12 @@ from monitor.rulebook.model import RuleSetting
 from monitor.verdict import Assessment, JournalEntry, Severity, Stage, finding_id
 from monitor.wording import say_finding
 from streams.engine import Engine
+from tests.databases import ledger_url
 from tests.monitor.cases import BOOK, Line, at, case, clock, finding, found, history, judge, when
 from tests.small_centre import RULEBOOK, delivered, event
 from tests.small_centre import at as day
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 V01 = finding_id("C1", "V01", "promised")
 LATE = (
@@ -33,7 +36,11 @@ LATE = (
     at("2009-03-10 10:00", "archive"),
 )
 """Promised for 2009-03-09, finished a day late."""
-CONTESTED = (*LATE[:3], at("2009-03-09 17:00", "finish", received="2009-03-12 08:00", outcome="refused"), LATE[4])
+CONTESTED = (
+    *LATE[:3],
+    at("2009-03-09 17:00", "finish", received="2009-03-12 08:00", outcome="refused"),
+    at("2009-03-12 09:00", "archive"),
+)
 """Finished in time, but the news came beyond lateness."""
 PROVISIONAL = tuple(at(line.time, line.kind.value, source="at_end") for line in LATE[:2])
 """Open and overdue, of a source that tells of suspensions only once they have ended."""
@@ -144,7 +151,7 @@ def test_explain_shows_the_verdict(kind: str) -> None:
 def test_the_outbox_withdraws_what_an_inspector_cancels_and_raises_it_again(tmp_path: Path) -> None:
     """Everybody who was told hears of it, each time; the ledger is sound."""
     book = msgspec.structs.replace(RULEBOOK, rules={"V04": RuleSetting(mode="card")}, profiles=BOOK.profiles)
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(book)
         engine = Engine(ledger)
         engine.process(delivered(event("apply")), day(20))

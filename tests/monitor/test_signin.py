@@ -11,6 +11,9 @@ from monitor import signin
 from monitor.ledger import Ledger, audit
 from monitor.people import User, add_user, disable, set_password, this_account
 from monitor.signin import NotNow, SignIn, Throttle
+from tests.databases import ledger_url
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 SECRET = "correct horse battery"
 
@@ -18,7 +21,7 @@ SECRET = "correct horse battery"
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A ledger with one user, li."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(tmp_path)) as ledger:
         with ledger.write() as connection:
             add_user(connection, this_account(), "li", "leader", SECRET)
         yield ledger

@@ -19,7 +19,10 @@ from streams.logs import LogFault
 from streams.mapping import FoundMapping, Mapping, read_mapping
 from streams.standing import SeenCases, Standing, standing
 from streams.ticker import Horizon
+from tests.databases import ledger_url
 from tests.streams.logs_at_hand import ACCEPTED, LAST, LAST_ROW, LATE, MAPPING, RULEBOOK, log, many, row, trace, write
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 HORIZON = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -28,7 +31,7 @@ class Centre:
     """A ledger, the engine that writes it, and what was imported last."""
 
     def __init__(self, folder: Path) -> None:
-        self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}")
+        self.ledger = Ledger.open(ledger_url(folder))
         self.engine = Engine(self.ledger)
         self.sink = EngineSink(self.engine, Horizon())
         self.standing = Standing()

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -49,9 +51,10 @@ def steps(case: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A running monitor with two cases, a reject, and a user of each role."""
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("routes"), CENTRE) as found:
+def monitor(database_kind: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running monitor with two cases, a reject, and a user of each role, on either database."""
+    folder = tmp_path_factory.mktemp("routes")
+    with pytest.MonkeyPatch.context() as patch, _kept_in(patch, folder) as found:
         for limit in ("FREE_FROM_ADDRESS_FOR_NAME", "FREE_FROM_ADDRESS", "FREE_FOR_NAME"):
             patch.setattr(f"monitor.signin.{limit}", 1_000)  # all callers of these tests share one address
         with found.ledger.write() as connection:
@@ -64,6 +67,13 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for case in CASES:
             assert found.post(msgspec.json.encode(steps(case))).json()["applied"] == 3
         found.post(b'{"id": "9", "source": "hall", "type": "nonsense", "case": "\xe5\xbc\xa0\xe4\xb8\x89 450921"}')
+        yield found
+
+
+@contextmanager
+def _kept_in(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[Running]:
+    patch.setenv("MONITOR_DATA", str(folder))
+    with running(folder, CENTRE) as found:
         yield found
 
 

@@ -10,13 +10,16 @@ from typer.testing import CliRunner
 from monitor.cli import app
 from monitor.keys import find_key
 from monitor.ledger import Ledger
+from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """A ledger with a rulebook."""
-    name = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    name = ledger_url(tmp_path)
     with Ledger.open(name) as ledger:
         ledger.publish(RULEBOOK)
     return name

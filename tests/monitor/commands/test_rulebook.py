@@ -114,3 +114,61 @@ def test_unknown_version_is_refused_with_those_there_are(office: Office) -> None
     result = office.run("diff", "1", "7")
     assert result.exit_code == 2
     assert "There is no version 7; there are: 1." in result.stderr
+
+
+def _people(office: Office, folder: Path) -> tuple[list[str], list[str]]:
+    """Add an inspector and an admin; give how each says who he is."""
+    secret = folder / "password"
+    secret.write_text("correct horse battery")
+    for name, role in (("li", "inspector"), ("chen", "admin")):
+        added = ["users", "add", name, "--role", role, "--password-file", str(secret), "--ledger", office.url]
+        assert CliRunner().invoke(app, added).exit_code == 0
+    one, other = (["--as", name, "--as-password-file", str(secret)] for name in ("li", "chen"))
+    return one, other
+
+
+def test_dangerous_version_waits_for_a_second_person(office: Office, tmp_path: Path) -> None:
+    """A longer promise becomes a proposal that says what is dangerous, and a version once somebody else approves."""
+    office.run("publish", office.second)
+    one, other = _people(office, tmp_path)
+    refused = office.run("publish", office.first, "--reason", "trial")
+    assert (refused.exit_code, "--as NAME" in refused.stderr) == (2, True)
+    waiting = office.run("publish", office.first, "--reason", "trial", *one)
+    assert (waiting.exit_code, "proposal 1 waits" in waiting.stdout) == (1, True)
+    assert "I1.promised_limit grows from 8 wd to 10 wd" in waiting.stderr
+    assert len(office.listed()) == 1
+    assert "proposal 1 by li" in office.run("proposals").stdout
+    own = office.run("approve", "1", *one)
+    assert (own.exit_code, "cannot be the second person" in own.stderr) == (2, True)
+    assert "version 2" in office.run("approve", "1", *other).stdout
+    assert len(office.listed()) == 2
+    assert "No proposals wait" in office.run("proposals").stdout
+    (decided,) = json.loads(office.run("proposals", "--all", "--json").stdout)
+    assert (decided["state"], decided["decided_by"], decided["version"]) == ("approved", "chen", 2)
+
+
+def test_dangerous_version_is_rejected_or_published_alone(office: Office, tmp_path: Path) -> None:
+    """Without users a reason is enough, and is told to be; with users it is not, and a proposal may be turned down."""
+    office.run("publish", office.second)
+    refused = office.run("publish", office.first, "--reason", "trial")
+    assert (refused.exit_code, "--alone" in refused.stderr) == (2, True)
+    assert office.run("publish", office.first, "--alone", "first set-up").exit_code == 0
+    office.run("publish", office.second)
+    one, other = _people(office, tmp_path)
+    assert office.run("publish", office.first, "--alone", "again", *one).exit_code == 2
+    document = json.loads(office.run("publish", office.first, "--reason", "again", "--json", *one).stdout)
+    assert (document["proposal"], document["dangers"][0]["kind"]) == (1, "limit")
+    assert json.loads(office.run("reject", "1", "--reason", "no", "--json", *other).stdout)["version"] is None
+    assert "rejected by chen already" in office.run("approve", "1", *other).stderr
+    assert len(office.listed()) == 3
+
+
+def test_version_with_effect_for_the_past_must_say_so(office: Office) -> None:
+    """--retroactive lets a version begin in the past, which is dangerous for that alone."""
+    office.run("publish", office.first)
+    begins = "2026-01-01T00:00:00+08:00"
+    arguments = ("publish", office.second, "--in-force-from", begins, "--retroactive")
+    refused = office.run(*arguments)
+    assert (refused.exit_code, "before it was published" in refused.stderr) == (2, True)
+    assert office.run(*arguments, "--alone", "announced then").exit_code == 0
+    assert office.listed()[1]["in_force_from"] == "2025-12-31T16:00:00Z"

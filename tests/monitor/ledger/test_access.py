@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from monitor.keys import create_key, revoke_key
 from monitor.ledger import LeaseHeld, Ledger, LedgerError
 from monitor.ledger.lease import Holder
+from monitor.ledger.schema import cases, stats_units
 from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK, at, delivered, event, opened_engine
 
@@ -45,6 +46,17 @@ def test_a_reader_sees_one_state_while_a_writer_works(tmp_path: Path) -> None:
         assert connection.execute(count).scalar_one() == 0
         engine.process(delivered(event()), at(0))
         assert connection.execute(count).scalar_one() == 0
+
+
+def test_sums_and_means_are_plain_numbers(tmp_path: Path) -> None:
+    """What adds up whole numbers is a whole number, fit for JSON; a mean is a float."""
+    with opened_engine(tmp_path) as engine:
+        engine.process(delivered(event(), event(case="c2"), event("finish", "c2", at(1))), at(1))
+        with engine.ledger.read() as connection:
+            total = connection.execute(select(func.sum(stats_units.c.applied))).scalar_one()
+            mean = connection.execute(select(func.avg(cases.c.events_count))).scalar_one()
+    assert (type(total), total) == (int, 2)
+    assert (type(mean), mean) == (float, 1.5)
 
 
 def test_the_first_rulebook_is_in_force_from_the_beginning(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""Imports in the audit: what holding back a source and releasing it left, which no event tells."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from monitor.ledger import audit
+from monitor.ledger.judging import SourceState
+from monitor.ledger.schema import audit as lines
+
+BEGIN, END = "import.begin", "import.end"
+
+
+class ImportState(msgspec.Struct, frozen=True):
+    """The columns of a source that only its imports set."""
+
+    hold: datetime | None = None
+    imported_until: datetime | None = None
+    imported_at: datetime | None = None
+
+
+def note_import(connection: Connection, stream: str, act: str, source: str, state: SourceState) -> None:
+    """Write down that an import of a source began or ended, and how it left it."""
+    left = ImportState(state.hold, state.imported_until, state.imported_at)
+    detail = {"stream": stream, "source": source, "state": msgspec.to_builtins(left)}
+    audit.record(connection, audit.operator_account(), act, f"source:{source}", detail)
+
+
+def imports_told(connection: Connection, stream: str) -> dict[str, ImportState]:
+    """Read how the last import of each source left it; one that was never imported is not named."""
+    query = select(lines.c.detail).where(lines.c.act.in_((BEGIN, END))).order_by(lines.c.seq)
+    told = [msgspec.json.decode(detail) for detail in connection.execute(query).scalars()]
+    return {line["source"]: msgspec.convert(line["state"], ImportState) for line in told if line["stream"] == stream}
