@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-CONFTEST = Path(__file__).with_name("conftest.py")
+BAN = Path(__file__).with_name("skip_ban.py")
 
 SUITE = """
 import pytest
@@ -21,8 +21,8 @@ def test_known(): assert False
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A suite of its own that stands under our conftest."""
-    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8").replace('pytest_plugins = ["pytester"]\n', ""))
+    """A suite of its own that stands under our ban."""
+    pytester.makeconftest(BAN.read_text(encoding="utf-8"))
     pytester.makepyfile(test_suite=SUITE)
     return pytester
 
