@@ -211,7 +211,17 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def settled_at(self, event: Event) -> datetime:
         """Find when every step before an event must have happened: with its day, if need be, and what clocks differ."""
-        return self.due_at(event.time) + self.tolerance(*self.events)
+        return self.settled_after(event.time)
+
+    def settled_after(self, instant: datetime) -> datetime:
+        """Find when everything up to an instant must have happened, likewise."""
+        return self.due_at(instant) + self.tolerance(*self.events)
+
+    def is_after(self, event: Event, instant: datetime) -> bool:
+        """Tell whether an event happened after an instant beyond doubt, by days where its source knows days only."""
+        if self.precision(event) == "day":
+            return self.current.days.day(event.time) > self.current.days.day(instant)
+        return event.time - instant > self.tolerance(event)
 
     def before(self, a: Event, b: Event) -> bool:
         """Tell whether `a` happened before `b` beyond doubt.

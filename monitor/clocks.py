@@ -14,7 +14,7 @@ from monitor.case import CaseFile
 from monitor.events import STEPS, Event, EventType
 from monitor.processes import process_clocks
 from monitor.rulebook.model import Item, Limits, RulebookVersion
-from monitor.suspensions import pauses_of
+from monitor.suspensions import Suspension, pauses_of, suspensions_of
 from monitor.timing import Armory, key, run, run_against
 from monitor.verdict import Clock, ClockName, Pause
 
@@ -31,6 +31,7 @@ class Clocks(msgspec.Struct, frozen=True):
     deemed: bool
     catalogue: RulebookVersion
     item: Item | None
+    suspensions: tuple[Suspension, ...]
     pauses: tuple[Pause, ...]
     decision: Event | None
 
@@ -48,7 +49,8 @@ def clocks_of(case: CaseFile) -> Clocks:
 
     version = case.catalogue(accepted_at)
     item = case.item(version)
-    after = Armory(case, version, pauses_of(Armory(case, version, ())))
+    suspensions = suspensions_of(Armory(case, version, ()))
+    after = Armory(case, version, pauses_of(suspensions))
     legs = _legs(case, item)
     decision = _decision(case, legs)
     clocks = [
@@ -65,7 +67,7 @@ def clocks_of(case: CaseFile) -> Clocks:
         *process_clocks(Armory(case, before.version, (), beside=True)),
     ]
     armed = tuple(clock for clock in clocks if clock is not None)
-    return Clocks(armed, accepted_at, deemed, version, item, after.pauses, decision)
+    return Clocks(armed, accepted_at, deemed, version, item, suspensions, after.pauses, decision)
 
 
 def _notice(armory: Armory) -> Clock | None:

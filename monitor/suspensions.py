@@ -1,4 +1,4 @@
-"""Suspensions: which of a case's special procedures stop its clocks, and for how long (Licensing Law art. 45)."""
+"""Suspensions: the special procedures of a case, and which of them stop its clocks (Licensing Law art. 45)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,40 +8,73 @@ import msgspec
 from monitor.calendar import CalendarError
 from monitor.counting import counting_for
 from monitor.events import PROCEDURES, Event, EventType
-from monitor.rulebook.model import Limit
+from monitor.rulebook.model import Item, Limit
 from monitor.timing import Armory
 from monitor.verdict import Pause
 
 T = EventType
 
 
-def pauses_of(armory: Armory) -> tuple[Pause, ...]:
-    """Find the valid suspensions: one of the eight procedures, and one the item may need.
+class Suspension(msgspec.Struct, frozen=True):
+    """One special procedure: the event that began it and those that told of it again, and the one that ended it.
+
+    `planned_until`: when the days told to the applicant are used up. `is_valid`: it stops the clocks.
+    """
+
+    begun: Event
+    told_again: tuple[Event, ...] = ()
+    ended: Event | None = None
+    planned_until: datetime | None = None
+    is_valid: bool = False
+
+    @property
+    def procedure(self) -> str:
+        """Code of the procedure, empty where it was not told."""
+        return self.begun.data.procedure or ""
+
+    @property
+    def told(self) -> tuple[Event, ...]:
+        """Every event that told of its beginning."""
+        return (self.begun, *self.told_again)
+
+
+def suspensions_of(armory: Armory) -> tuple[Suspension, ...]:
+    """Find the special procedures of a case, in the order in which they began.
 
     A pause lasts no longer than the days told to the applicant; after them the same procedure may begin anew. A
     resume that names a suspended procedure ends that one, valid or not; any other ends all.
     """
-    item = armory.item
-    allowed = PROCEDURES if item is None or item.procedures is None else frozenset(item.procedures)
-    under_way: dict[str, Pause | None] = {}  # None: a suspension that stops nothing
-    pauses: list[Pause] = []
+    item, under_way = armory.item, dict[str, Suspension]()
+    found: list[Suspension] = []
     for event in armory.case.all(T.SUSPEND, T.RESUME):
         procedure = event.data.procedure or ""
         if event.type is T.RESUME:
             ended = [procedure] if procedure and procedure in under_way else list(under_way)
-            resumed = [pause for name in ended if (pause := under_way.pop(name)) is not None]
-            pauses += [msgspec.structs.replace(pause, until=event.time) for pause in resumed]
+            found += [msgspec.structs.replace(under_way.pop(name), ended=event) for name in ended]
             continue
         before = under_way.get(procedure)
         if before is not None and before.planned_until is not None and before.planned_until < event.time:
-            pauses.append(before)
-            del under_way[procedure]
-        if procedure not in under_way:
-            valid = procedure in PROCEDURES & allowed
-            planned = _planned_until(armory, event) if valid else None
-            under_way[procedure] = Pause(event.time, planned_until=planned) if valid else None
-    pauses += [pause for pause in under_way.values() if pause is not None]
-    return tuple(sorted(pauses, key=lambda pause: pause.since))
+            found.append(under_way.pop(procedure))
+        elif before is not None:
+            under_way[procedure] = msgspec.structs.replace(before, told_again=(*before.told_again, event))
+            continue
+        is_valid = procedure in allowed_procedures(item)
+        under_way[procedure] = Suspension(event, planned_until=_planned_until(armory, event), is_valid=is_valid)
+    return tuple(sorted((*found, *under_way.values()), key=lambda suspension: suspension.begun.order))
+
+
+def allowed_procedures(item: Item | None) -> frozenset[str]:
+    """List the procedures that may suspend a case: of the closed list of eight, those its item may need."""
+    return PROCEDURES if item is None or item.procedures is None else PROCEDURES.intersection(item.procedures)
+
+
+def pauses_of(suspensions: tuple[Suspension, ...]) -> tuple[Pause, ...]:
+    """Give the pauses that valid suspensions make."""
+    return tuple(
+        Pause(each.begun.time, each.ended.time if each.ended is not None else None, each.planned_until)
+        for each in suspensions
+        if each.is_valid
+    )
 
 
 def _planned_until(armory: Armory, suspension: Event) -> datetime | None:

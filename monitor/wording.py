@@ -6,13 +6,23 @@ from fractions import Fraction
 from typing import Final
 
 from monitor.calendar import Calendar
+from monitor.events import PROCEDURES
 from monitor.language import Lang, text
 from monitor.rulebook.model import Rulebook, parse_limit
 from monitor.verdict import Finding, Severity
 
 _LAST_MOMENT: Final = time(23, 59, 59, 999_999)
-_PLAIN: Final = ("source", "other", "code", "item", "rule", "error", "arrivals", "count", "seconds")
-_INSTANTS: Final = ("at", "recorded", "received", "before", "accepted_at", "due_at")
+_INSTANTS: Final = (
+    "at",
+    "recorded",
+    "received",
+    "before",
+    "accepted_at",
+    "due_at",
+    "known_at",
+    "planned_until",
+    "ended_at",
+)
 
 
 def say_instant(instant: datetime | str, calendar: Calendar) -> str:
@@ -77,6 +87,11 @@ def say_region(code: str, lang: Lang, book: Rulebook) -> str:
     return code if region is None else (region.name if lang == "zh" else region.name_en)
 
 
+def say_procedure(code: str, lang: Lang) -> str:
+    """Name a procedure of art. 45; any other code stands for itself."""
+    return text(f"procedure.{code}", lang) if code in PROCEDURES else code
+
+
 def say_severity(severity: Severity, lang: Lang) -> str:
     """Name a severity."""
     return text(f"severity.{severity.name.lower()}", lang)
@@ -112,13 +127,15 @@ def _plain(value: object) -> str:
 def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
     """Turn evidence into the parameters of the rule's text; each rule's text takes the ones it needs."""
     evidence, calendar = finding.evidence, book.days
-    said: dict[str, str] = {name: _plain(evidence[name]) for name in _PLAIN if name in evidence}
+    said = {name: _plain(value) for name, value in evidence.items() if isinstance(value, str | int | float)}
     said |= {name: say_instant(evidence[name], calendar) for name in _INSTANTS if evidence.get(name)}
     if "field" in evidence:
         said["field"] = text(f"field.{evidence['field']}", lang)
     said |= {name: ", ".join(evidence[name]) for name in ("values", "materials") if name in evidence}
     if "missing" in evidence:
         said["missing"] = ", ".join(text(f"event.{step}", lang) for step in evidence["missing"])
+    if "procedure" in evidence:
+        said["procedure"] = say_procedure(evidence["procedure"], lang)
     if "step" in evidence:
         said["step"] = text(f"event.{evidence['step']}", lang)
     if "steps" in evidence:

@@ -5,7 +5,18 @@ the feed itself, the other modules the rules on conduct by what they watch. To c
 raise its version.
 """
 
-from monitor.rules import acceptance, data, endings, entry, limits, service, steps, supplements
+from monitor.rules import (
+    acceptance,
+    data,
+    endings,
+    entry,
+    extension,
+    limits,
+    service,
+    steps,
+    supplements,
+    suspension,
+)
 from monitor.rules.rule import RULES, Rule, evaluate
 
 __all__ = [
@@ -16,8 +27,10 @@ __all__ = [
     "endings",
     "entry",
     "evaluate",
+    "extension",
     "limits",
     "service",
     "steps",
     "supplements",
+    "suspension",
 ]

@@ -9,13 +9,19 @@ from monitor.timing import Armory, interval
 from monitor.verdict import Clock
 
 
-def due_before(subject: Subject, clock: Clock, event: Event) -> datetime | None:
-    """Find when a clock was due but for the suspensions that began with an event or later; None while it stood."""
+def due_before(subject: Subject, clock: Clock, event: Event, *, extended: bool = True) -> datetime | None:
+    """Find when a clock was due but for the suspensions that began with an event or later; None while it stood.
+
+    Not `extended`: nor for any extension of its limit.
+    """
     earlier = [pause for pause in clock.pauses if pause.since < event.time]
-    if len(earlier) == len(clock.pauses) or clock.started_at is None:
+    as_it_is = len(earlier) == len(clock.pauses) and (extended or not clock.extension_days)
+    if clock.started_at is None or clock.limit == "due" or as_it_is:
         return clock.due
-    counting = Armory(subject.case, subject.clocks.catalogue, ()).counting(parse_limit(clock.limit))
-    return counting.due(clock.started_at, clock.budget, [interval(pause) for pause in earlier])
+    limit = parse_limit(clock.limit)
+    counting = Armory(subject.case, subject.clocks.catalogue, ()).counting(limit)
+    budget = clock.budget if extended else counting.budget(limit.days, clock.started_at)
+    return counting.due(clock.started_at, budget, [interval(pause) for pause in earlier])
 
 
 def pressing(subject: Subject, event: Event, days: float) -> tuple[Clock, datetime] | None:
@@ -30,6 +36,6 @@ def pressing(subject: Subject, event: Event, days: float) -> tuple[Clock, dateti
             continue
         whole = calendar.count(calendar.day(clock.started_at), calendar.day(due))
         left = calendar.count(calendar.day(event.time), calendar.day(due))
-        if event.time - due > case.tolerance(event) or (left <= days < whole / 2):
+        if case.is_after(event, due) or (left <= days < whole / 2):
             return clock, due
     return None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from monitor.calendar import CalendarError
-from monitor.counting import MICROSECOND
+from monitor.counting import MICROSECOND, counting_for
 from monitor.events import STEPS, Event, EventType
 from monitor.rulebook.model import parse_limit
 from monitor.rules.evidence import opinion, stamp
@@ -104,7 +104,8 @@ def _office_hours(subject: Subject, since: datetime, until: datetime) -> float:
     """Count the office hours between two instants; all hours where the rulebook knows no office hours."""
     part_of_a_day = parse_limit("0.5 wd")
     try:
-        counting = Armory(subject.case, subject.clocks.catalogue, ()).counting(part_of_a_day)
+        profile = Armory(subject.case, subject.clocks.catalogue, ()).profile
+        counting = counting_for(profile, subject.case.current.days, part_of_a_day)
         return counting.used(since, until, ()) * MICROSECOND / _HOUR if counting.per_day else (until - since) / _HOUR
     except CalendarError:
         return (until - since) / _HOUR

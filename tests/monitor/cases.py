@@ -87,7 +87,13 @@ BOOK = Rulebook(
 
 
 REASON = {"reason_code": "not_competent"}
-LAWFUL: dict[str, dict[str, Any]] = {"refuse": {**REASON, "voucher": "B1"}, "void": REASON}
+LAWFUL: dict[str, dict[str, Any]] = {
+    "refuse": {**REASON, "voucher": "B1"},
+    "void": REASON,
+    "suspend": {"legal_basis": "第四十五条", "told_at": datetime(2009, 3, 2, tzinfo=UTC)},
+    "resume": {"result": "R1"},
+    "extend": {"approver": "head", "told_at": datetime(2009, 3, 2, tzinfo=UTC)},
+}
 """What the law asks an event to say; a test that gives another value, or None, breaks it."""
 
 
