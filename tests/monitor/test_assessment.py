@@ -392,7 +392,7 @@ def test_order_and_repetition_leave_no_trace(
 @given(entries=CASES, moment=MOMENTS)
 def test_what_arrives_at_once_is_never_contested(entries: list[JournalEntry], moment: Any) -> None:
     """A breach is contested by late deliveries and retractions alone, and cancelled by an inspector alone."""
-    told = [entry for entry in entries if entry.event.type is not T.RETRACT]
+    told = [entry for entry in entries if entry.event.type is not EventType.RETRACT]
     prompt = [JournalEntry(entry.event, entry.event.time, entry.content_hash) for entry in told]
     assert all(state != "contested" for _, state in found(judge(prompt, moment)))
     unsaid = [entry for entry in prompt if entry.event.source != CONSOLE]
