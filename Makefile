@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := chromium curl docker-compose fonts-noto-cjk
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench tools lock clean
+.PHONY: help demo test check bench scenario tools lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: $(INSTALLED) ## lint, format, types and layering, in under a minute
 
 bench: $(INSTALLED) ## measure speed and memory, some minutes (FULL=1: all of it; NAMES: some of it)
 	$(RUN)/python -m benchmarks $(NAMES) $(if $(FULL),--full) --json build/bench.json
+
+scenario: $(INSTALLED) ## print the figures that follow from the numbers Yulin published in 2009, about a minute
+	$(RUN)/python scripts/scenario_2009.py
 
 tools: ## install the Debian packages the browser tests use (as root)
 	@missing=; for package in $(DEBIAN_PACKAGES); do \

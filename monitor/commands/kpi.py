@@ -28,8 +28,8 @@ LIST = "list"
 
 
 def kpi(
-    figure: Annotated[
-        str | None, typer.Argument(help="One figure by its id; 'list' shows every figure's definition.")
+    figures: Annotated[
+        list[str] | None, typer.Argument(help="Figures by their ids; 'list' shows every figure's definition.")
     ] = None,
     region: Annotated[str | None, typer.Option(help="Code of a region; by default the one of all departments.")] = None,
     below: Annotated[
@@ -51,17 +51,17 @@ def kpi(
     if as_json and as_csv:
         err.print(text("kpi_command.one_form", spoken), style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE)
-    if figure == LIST:
+    if figures == [LIST]:
         _print_definitions(as_json, spoken)
         return
     with opened(ledger, lang=lang) as book:
-        report = make_report(book, ask(None if figure is None else [figure], region, below, department, item, period))
+        report = make_report(book, ask(figures or None, region, below, department, item, period))
     if as_json:
         print_document(document(report))
     elif as_csv:
         csv.writer(sys.stdout).writerows(rows(report, spoken))
     else:
-        _print_table(report, spoken, with_details=figure is not None)
+        _print_table(report, spoken, with_details=bool(figures))
 
 
 def _print_table(report: Report, lang: Lang, *, with_details: bool) -> None:

@@ -4,7 +4,7 @@ They are over promised-time cases (承诺件) that did not come by the direct li
 direct line speeds up, stand apart, because either would flatter the mean. Limits in calendar days are in no sum.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement
@@ -16,13 +16,10 @@ from monitor.ledger.schema import cases
 LEAST_FOR_PERCENTILES: Final = 5
 """A median of fewer cases says more about one applicant than about a department."""
 
+_GROUPS: Final = {"promised": "", "instant": "instant"}
+
 Histogram = list[tuple[int, int]]  # thousandths of a day, cases
 Statistic = Callable[[Figure, Histogram, str], Value]
-
-
-def decided(facts: Facts) -> list[ColumnElement[bool]]:
-    """Give the conditions that a case was decided in the period (Fₙ of domain.md 4.1)."""
-    return [facts.within(cases.c.finished_at), cases.c.outcome.not_in(("returned", "lapsed"))]
 
 
 def _mean(figure: Figure, days: Histogram, part: str = "") -> Value:
@@ -56,14 +53,10 @@ def _at(days: Histogram, rank: int) -> int:
 
 def _over(column: ColumnElement[Any], statistic: Statistic) -> Compute:
     def compute(facts: Facts, figure: Figure) -> Answer:
-        done, direct = decided(facts), cases.c.direct_line != ""
-        groups: Iterable[tuple[str, list[ColumnElement[bool]]]] = (
-            ("", [cases.c.item_type == "promised", ~direct]),
-            ("direct_line", [direct]),
-            ("instant", [cases.c.item_type == "instant", ~direct]),
-            ("others", [cases.c.item_type.not_in(("promised", "instant")), ~direct]),
-        )
-        value, *parts = (statistic(figure, facts.histogram(column, *done, *where), part) for part, where in groups)
+        groups: dict[str, Histogram] = {"": [], "direct_line": [], "instant": [], "others": []}
+        for item_type, direct, days, count in facts.days_of_decided(column):
+            groups["direct_line" if direct else _GROUPS.get(item_type, "others")].append((days, count))
+        value, *parts = (statistic(figure, days, part) for part, days in groups.items())
         return Answer(value, tuple(parts))
 
     return compute

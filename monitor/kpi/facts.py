@@ -31,6 +31,7 @@ class Facts:
         self.rulebook, self.extent, self.period = rulebook, extent, period
         zone = rulebook.days.zone
         self.begins, self.ends = period.begins(zone), period.ends(zone)
+        self._days: dict[str | None, list[tuple[str, bool, int, int]]] = {}
         # What happened at the horizon has happened; what happens at the next midnight is of the next day.
         self.until: datetime = min(self.ends, horizon + _JUST_AFTER)
 
@@ -53,11 +54,22 @@ class Facts:
         row = self._connection.execute(select(*counts).select_from(cases).where(*self._of(cases), *where)).one()
         return dict(zip(("all", *parts), row, strict=True))
 
-    def histogram(self, column: ColumnElement[Any], *where: ColumnElement[bool]) -> list[tuple[int, int]]:
-        """Count the cases by the value of a column, in ascending order; those without one are left out."""
-        query = select(column, func.count()).where(*self._of(cases), column.is_not(None), *where)
-        rows = self._connection.execute(query.group_by(column).order_by(column))
-        return [(row[0], row[1]) for row in rows]
+    @cached_property
+    def decided(self) -> list[ColumnElement[bool]]:
+        """The conditions that a case was decided in the period (Fₙ of domain.md 4.1)."""
+        return [self.within(cases.c.finished_at), cases.c.outcome.not_in(("returned", "lapsed"))]
+
+    def days_of_decided(self, column: ColumnElement[Any]) -> list[tuple[str, bool, int, int]]:
+        """Count the decided cases by type of item, whether they came by the direct line, and the value of a column.
+
+        In ascending order of the value; those without one are left out. Read once for every figure.
+        """
+        if column.key not in self._days:
+            keys = (cases.c.item_type, cases.c.direct_line != "", column)
+            query = select(*keys, func.count()).where(*self._of(cases), *self.decided, column.is_not(None))
+            rows = self._connection.execute(query.group_by(*keys).order_by(column))
+            self._days[column.key] = [(row[0], bool(row[1]), row[2], row[3]) for row in rows]
+        return self._days[column.key]
 
     def assessments(self, *where: ColumnElement[bool]) -> Iterable[Assessment]:
         """Read the stored assessments of the cases of the extent for which conditions hold."""

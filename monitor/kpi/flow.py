@@ -19,8 +19,7 @@ def _on_time(facts: Facts, figure: Figure) -> Answer:
     sums = facts.sums
     seen = sums["promised_on_time"] + sums["promised_overdue"]
     direct = facts.counted(
-        facts.within(cases.c.finished_at),
-        cases.c.outcome.not_in(("returned", "lapsed")),
+        *facts.decided,
         cases.c.direct_line != "",
         met=cases.c.promised == "met",
         breached=cases.c.promised == "breached",

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select
 
 from monitor.events import content
 from monitor.kpi import FIGURES, Extent, Facts, Period, parse_period
-from monitor.kpi.durations import decided
 from monitor.ledger import Ledger
 from monitor.ledger.schema import cases
 from monitor.live.board import read_board
@@ -127,13 +126,12 @@ def test_columns_of_cases_repeat_what_the_statistics_add_up(ledger: Ledger, book
         "complaints_accepted": known.counted(known.within(cases.c.complaint_accepted_at))["all"],
         "complaints_closed": known.counted(known.within(cases.c.complaint_closed_at))["all"],
     }
-    done = decided(known)
-    kept = known.counted(*done, met=cases.c.promised == "met", breached=cases.c.promised == "breached")
+    kept = known.counted(*known.decided, met=cases.c.promised == "met", breached=cases.c.promised == "breached")
     counted |= {"promised_on_time": kept["met"], "promised_overdue": kept["breached"]}
-    speed = [cases.c.item_type == "promised", cases.c.direct_line == "", cases.c.statutory_millidays.is_not(None)]
-    for name in ("statutory", "promised", "used"):
-        days = known.histogram(cases.c[f"{name}_millidays"], *done, *speed, cases.c.promised_millidays.is_not(None))
-        counted[f"speed_{name}_millidays"] = sum(value * number for value, number in days)
+    names = ("statutory_millidays", "promised_millidays", "used_millidays")
+    rows = known.rows((cases.c.item_type, cases.c.direct_line, *(cases.c[name] for name in names)), *known.decided)
+    speed = [row[2:] for row in rows if row[:2] == ("promised", "") and None not in row]
+    counted |= {f"speed_{name}": sum(days) for name, days in zip(names, zip(*speed, strict=True), strict=True)}
     assert counted == {name: known.sums[name] for name in counted}
     assert all(counted[name] for name in counted if name not in ("promised_overdue", "complaints_closed"))
 
