@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from monitor.kpi import FIGURES
 from monitor.language import catalogue
 from monitor.ledger.schema import cases, findings
 from monitor.metrics import reject_codes
+from monitor.readiness.advice import Code
 from monitor.rulebook.load import load
 from monitor.rulebook.model import CalendarRules, ClockProfile, Item, Limits, RuleException, RuleSetting, Source
 from monitor.rules import RULES
@@ -124,3 +126,8 @@ KNOWN_COLUMNS = {
     *(column.name for table in (cases, findings) for column in table.columns),
     *Item.__struct_fields__,
 }
+
+
+def test_going_live_names_every_advice() -> None:
+    """Whatever `monitor readiness` advises is explained on the page."""
+    assert set(get_args(Code)) <= quoted(page("going-live.md"))

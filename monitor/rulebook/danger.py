@@ -25,6 +25,7 @@ _UNSET: Final = RuleSetting()
 _SATURDAY: Final = 5
 _REQUIRED: Final = (EventType.ACCEPT, EventType.APPROVE)
 """The steps V06 asks for where an item names none; the finish is there, else nothing is asked."""
+_PRECISIONS: Final = ("second", "minute", "day")
 _ALLOWANCES: Final = ("lateness_hours", "tolerance_minutes", "skew_minutes")
 
 
@@ -117,6 +118,12 @@ def _sources(before: Rulebook, after: Rulebook) -> Iterator[Danger]:
             was, now = getattr(old, name), getattr(new, name)
             if now > was:
                 yield Danger("allowance", f"{code}.{name}", _number(was), _number(now))
+        if _PRECISIONS.index(new.precision) > _PRECISIONS.index(old.precision):
+            yield Danger("allowance", f"{code}.precision", old.precision, new.precision)
+        if new.suspensions_at_end and not old.suspensions_at_end:  # what is late is provisional from then on
+            yield Danger("allowance", f"{code}.suspensions_at_end", "false", "true")
+        if unsent := [kind.value for kind in EventType if old.can_send(kind) and not new.can_send(kind)]:
+            yield Danger("check", f"{code}.types", ", ".join(unsent), "-")  # clocks that need them are not observed
 
 
 def _calendar(before: Rulebook, after: Rulebook) -> Iterator[Danger]:

@@ -90,6 +90,12 @@ DANGEROUS: dict[str, tuple[Rulebook, list[tuple[Kind, str]]]] = {
     "a source's baseline": (source(baseline=DAY), [("baseline", "hall")]),
     "a source's tolerance": (source(tolerance_minutes=600), [("allowance", "hall.tolerance_minutes")]),
     "a source's lateness": (source(lateness_hours=1), [("allowance", "hall.lateness_hours")]),
+    "a source that knows days only": (source(precision="day"), [("allowance", "hall.precision")]),
+    "suspensions told at their end": (source(suspensions_at_end=True), [("allowance", "hall.suspensions_at_end")]),
+    "a source that cannot tell the finish": (
+        source(types=tuple(kind for kind in EventType if kind is not EventType.FINISH)),
+        [("check", "hall.types")],
+    ),
     "a holiday": (calendar(date(2026, 6, 1)), [("closed", "2026-06-01")]),
     "an opened Saturday closed": (calendar(date(2026, 5, 9), opened=()), [("closed", "2026-05-09")]),
     "an opened Saturday not opened": (calendar(opened=()), [("closed", "2026-05-09")]),
