@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from monitor.case import CaseFile
-from monitor.events import STEPS, Event, EventType
+from monitor.events import RANK, STEPS, Event, EventType
 from monitor.processes import process_clocks
 from monitor.rulebook.model import Item, Limits, RulebookVersion
 from monitor.suspensions import Suspension, pauses_of, suspensions_of
@@ -226,7 +226,11 @@ def _leg_clocks(armory: Armory, legs: dict[str, Event]) -> Iterator[Clock]:
 
 
 def _steps(armory: Armory, decision: Event | None) -> Iterator[Clock]:
-    """Run from each step with a limit to the next step; approval is done with the final one, of the last leg."""
+    """Run from each step with a limit to the next step; approval is done with the final one, of the last leg.
+
+    Observed where the step the item has next can be told: of the ones after it nobody knows whether it was late. A
+    later step that clocks within their tolerance put before this one still follows it.
+    """
     case, item = armory.case, armory.item
     for name, limit in sorted(item.step_limits.items()) if item else ():
         step = EventType(name)
@@ -235,11 +239,18 @@ def _steps(armory: Armory, decision: Event | None) -> Iterator[Clock]:
             continue
         blank = Clock(name="step", phase="unobserved", subject=name, department=start.department or "")
         others = tuple(other for other in STEPS if other is not step)
-        if not armory.observed(others):
+        following = [other for other in item.steps or STEPS if RANK[other] > RANK[step]] if item else []
+        if not armory.observed((min(following, key=RANK.__getitem__),) if following else others):
             yield blank
             continue
-        later = (event for event in case.all(*others, T.REFUSE) if case.follows(event, start))
+        later = (event for event in case.all(*others, T.REFUSE) if _follows(case, event, start))
         yield run(armory, blank, start.time, key(start), next(later, None), limit, pausable=True)
+
+
+def _follows(case: CaseFile, event: Event, step: Event) -> bool:
+    if case.follows(event, step):
+        return True
+    return RANK[event.type] > RANK[step.type] and not case.before(event, step)
 
 
 def _issue(armory: Armory, decision: Event | None) -> Clock | None:

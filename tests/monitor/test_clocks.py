@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from monitor.events import EventType
 from monitor.rulebook.model import CalendarRules, ClosedDay, Limits
 from monitor.verdict import ClockName
 from tests.monitor.cases import (
@@ -27,6 +28,7 @@ from tests.monitor.cases import (
     with_source,
 )
 
+T = EventType
 APPLY = at("2009-03-02 09:00", "apply")
 ACCEPT = at("2009-03-02 10:00", "accept")
 
@@ -784,6 +786,28 @@ def test_a_holiday_in_the_limit_is_not_counted() -> None:
     """Monday 6 April is closed: five working days from Friday 3 April end on Monday 13 April."""
     entries = case(at("2009-04-03 09:00", "apply"), at("2009-04-03 10:00", "accept"))
     assert clock(judge(entries, "2009-04-03 12:00"), "promised").due == end_of("2009-04-13")
+
+
+def test_a_step_whose_next_step_nobody_tells_is_not_observed() -> None:
+    """Where the step the item has next is never sent, what comes after it says nothing of when it was taken."""
+    entries = case(APPLY, ACCEPT, at("2009-03-20 10:00", "finish"), item="stepped")
+    blind = with_source("hall", types=sending("transfer"))
+    assert clock(judge(entries, "2009-03-31 00:00"), "step", "accept").phase == "breached"
+    assert clock(judge(entries, "2009-03-31 00:00", blind), "step", "accept").phase == "unobserved"
+    direct = with_item("stepped", steps=(T.ACCEPT, T.APPROVE, T.FINISH))
+    no_transfer = msgspec.structs.replace(direct, sources=blind.sources)
+    assert clock(judge(entries, "2009-03-31 00:00", no_transfer), "step", "accept").phase == "breached"
+
+
+def test_a_step_put_before_its_forerunner_by_the_clock_still_ends_it() -> None:
+    """A finish dated some minutes before the approval, within the tolerance, is the step that follows it."""
+    book = with_item("permit", step_limits={"approve": "2 wd"})
+    finish, much_earlier = at("2009-03-04 09:57", "finish"), at("2009-03-04 09:50", "finish")
+    entries = (APPLY, ACCEPT, at("2009-03-04 10:00", "approve"))
+    judged = judge(case(*entries, finish), "2009-03-31 00:00", book)
+    assert clock(judged, "step", "approve").phase == "met"
+    inverted = judge(case(*entries, much_earlier), "2009-03-31 00:00", book)
+    assert clock(inverted, "step", "approve").phase == "breached"
 
 
 def test_the_approval_step_of_a_joint_case_begins_with_its_last_leg() -> None:
