@@ -39,6 +39,8 @@ FindingState = Literal["live", "provisional", "contested", "cancelled"]
 `cancelled`: an inspector took it back (`card_cancelled`); it is kept, told to nobody and in no figure but its own."""
 STANDING: Final[tuple[FindingState, ...]] = ("live", "provisional", "contested")
 """The states of a finding that is held against somebody."""
+TOLD_STATES: Final[tuple[FindingState, ...]] = ("live", "contested")
+"""Those in which somebody is told: while it is provisional, a suspension may still show that it is none."""
 TOLD: Final[tuple[FindingMode, ...]] = ("lead", "card")
 """The modes in which anybody is told of a finding."""
 

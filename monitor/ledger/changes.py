@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from monitor.ledger.packing import pack_assessment, pack_entries, to_json
 from monitor.ledger.schema import cases, findings, outbox, stats_items, stats_units
 from monitor.ledger.upsert import add_up, upsert
-from monitor.verdict import MEASURES, STANDING, TOLD, Assessment, Finding, JournalEntry
+from monitor.verdict import MEASURES, TOLD, TOLD_STATES, Assessment, Finding, JournalEntry
 
 CHUNK = 500
 """Keys in one IN query: one prepared statement serves all, and databases limit the parameters of a statement."""
@@ -177,10 +177,10 @@ class _FindingChange(msgspec.Struct, frozen=True):
 
 
 def told(finding: Finding | None) -> bool:
-    """Tell whether anybody is told of a finding: conduct only, not in shadow or backlog, and not once cancelled."""
+    """Tell whether anybody is told of a finding: conduct only, not in shadow, backlog or doubt, nor once cancelled."""
     if finding is None or finding.kind != "conduct":
         return False
-    return finding.mode in TOLD and finding.state in STANDING
+    return finding.mode in TOLD and finding.state in TOLD_STATES
 
 
 def _announces(act: str | None, delivery: str, announced: bool) -> bool:

@@ -24,7 +24,7 @@ from monitor.ledger.packing import pack_assessment, to_json, unpack_assessment, 
 from monitor.ledger.positions import last_horizon
 from monitor.ledger.schema import cases, findings, journal, outbox, stats_items, stats_units
 from monitor.rulebook.model import RulebookHistory
-from monitor.verdict import MEASURES, STANDING, TOLD, Assessment, Finding, JournalEntry
+from monitor.verdict import MEASURES, TOLD, TOLD_STATES, Assessment, Finding, JournalEntry
 
 Assess = Callable[[Iterable[JournalEntry], RulebookHistory, datetime], Assessment]
 
@@ -152,7 +152,7 @@ def misreported(connection: Connection) -> set[str]:
             if (row.act == "raise") == raised.get(row.finding, False):
                 wrong.add(row.finding)
             raised[row.finding] = row.act == "raise"
-    told = (findings.c.kind == "conduct") & findings.c.mode.in_(TOLD) & findings.c.state.in_(STANDING)
+    told = (findings.c.kind == "conduct") & findings.c.mode.in_(TOLD) & findings.c.state.in_(TOLD_STATES)
     standing = set(connection.execute(select(findings.c.id).where(told)).scalars())
     return wrong | standing ^ {finding for finding, is_raised in raised.items() if is_raised}
 

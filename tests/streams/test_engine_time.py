@@ -1,6 +1,6 @@
 """What is absent is judged when it may be, and not a moment earlier."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from monitor.events import TIME_MIN, EventData
+from monitor.ledger import Ledger
 from monitor.ledger.schema import cases, outbox
 from monitor.ledger.verify import verify
-from monitor.verdict import Assessment
+from monitor.rulebook.model import RulebookHistory
+from monitor.verdict import Assessment, FindingState, JournalEntry
 from streams.engine import Engine
 from tests.small_centre import RULEBOOK, assess_plainly, at, delivered, event, heartbeat, opened_engine
 
@@ -227,3 +229,23 @@ def test_a_source_no_longer_registered_does_not_hold_a_case_back(engine: Engine)
     assert engine.ledger.publish(replace(RULEBOOK, sources=sources)) == 2
     assert engine.tick(at(3650)) == 1
     assert len(assessed(engine).findings) == 1
+
+
+def test_a_provisional_breach_is_told_to_nobody_until_it_stands(tmp_path: Path) -> None:
+    """While a suspension may come to light that excuses it, no card goes out; the finish that proves it sends one."""
+
+    def in_doubt(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> Assessment:
+        after = assess_plainly(entries, rulebooks, judged_at)
+        state: FindingState = "live" if after.closed else "provisional"
+        return replace(after, findings=tuple(replace(finding, state=state) for finding in after.findings))
+
+    with Ledger.open(f"sqlite:///{tmp_path / 'doubt'}.sqlite") as ledger:
+        ledger.publish(RULEBOOK)
+        engine = Engine(ledger, assess=in_doubt)
+        engine.process(delivered(event()), at(0))
+        assert engine.tick(at(4)) == 1
+        assert [finding.state for finding in assessed(engine).findings] == ["provisional"]
+        assert deliveries(engine) == []
+        engine.process(delivered(event("finish", time=at(5))), at(5))
+        assert deliveries(engine) == [("raise", "send")]
+        engine.close()
