@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),
     "seal": Place("seal", "seal", "Sign where every chain of the ledger ends."),
+    "act": Place("act", "act", "Acknowledge, answer, appeal, supervise or close a finding."),
     "rejects": Place("rejects", "app", "List and show what was rejected."),
     "texts": Place("texts", "app", "Show and erase the free texts of a case."),
     "reassess": Place("reassess", "reassess", "Have cases assessed again."),

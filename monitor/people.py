@@ -169,10 +169,14 @@ def folded(name: str) -> str:
     return _normal(name.strip()).casefold()
 
 
+def require_among(connection: Connection, actor: Actor, *roles: Role) -> None:
+    """Require one of these roles; where nobody has one, whoever has the ledger's file may. Raises Refusal."""
+    if actor.user is not None or active_users(connection, *roles):
+        actor.require(*roles)
+
+
 def _may_manage(connection: Connection, actor: Actor) -> None:
-    """Leave users to the admins; where there is none, to whoever has the ledger's file."""
-    if actor.user is not None or active_users(connection, "admin"):
-        actor.require("admin")
+    require_among(connection, actor, "admin")
 
 
 def _set_disabled(connection: Connection, actor: Actor, user: User, at: datetime | None) -> User:

@@ -73,6 +73,12 @@ def read_case(connection: Connection, case: str, scope: Scope) -> CaseRecord | N
     return CaseRecord(msgspec.structs.replace(assessment, findings=seen), timeline)
 
 
+def sees_case(connection: Connection, case: str, scope: Scope) -> bool:
+    """Tell whether a case is in scope."""
+    query = select(cases.c.case).where(cases.c.case == case, *scope.conditions(cases))
+    return connection.execute(query).first() is not None
+
+
 def read_findings(
     connection: Connection, scope: Scope, wanted: FindingFilter, limit: int, after: str | None = None
 ) -> FindingPage:

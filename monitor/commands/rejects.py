@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.commands.actor import AsFileOption, AsOption, acting
 from monitor.commands.options import JsonOption, LangOption, LedgerOption, language, opened, out, print_document
 from monitor.language import Lang, text
 
@@ -39,19 +40,26 @@ def list_(
 def show(
     seq: Annotated[int, typer.Argument(help="Its number in the list.")],
     reveal: Annotated[bool, typer.Option("--reveal", help="Show what was delivered in clear; it is audited.")] = False,
+    as_name: AsOption = None,
+    as_file: AsFileOption = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Show one reject and what was delivered: names of fields, digits and words blanked."""
+    """Show one reject and what was delivered: digits, other letters than those of codes, and sentences blanked."""
     from monitor.ledger import audit
     from monitor.masking import masked
+    from monitor.people import require_among
 
     spoken = language(lang)
-    with opened(ledger) as book, book.write() if reveal else book.read() as connection:
-        reject, raw = book.vault.open(connection, seq)
-        if reveal and raw is not None:
-            audit.record(connection, audit.operator_account(), "reject.reveal", f"reject:{seq}", {})
+    with opened(ledger, lang=spoken) as book:
+        actor = acting(book, as_name, as_file, spoken) if reveal else None
+        with book.write() if reveal else book.read() as connection:
+            if actor is not None:
+                require_among(connection, actor, "admin")
+            reject, raw = book.vault.open(connection, seq)
+            if actor is not None and raw is not None:
+                audit.record(connection, actor.name, "reject.reveal", f"reject:{seq}", {"digest": reject.digest})
     delivered = None if raw is None else raw.decode("utf-8", "replace") if reveal else masked(raw)
     if as_json:
         print_document({**_document(reject, spoken), "delivered": delivered})

@@ -1,9 +1,10 @@
 """`monitor texts`: read and erase the free texts of a case; both stand in the audit."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.commands.actor import AsFileOption, AsOption, acting
 from monitor.commands.options import (
     EXIT_UNUSABLE,
     JsonOption,
@@ -17,28 +18,44 @@ from monitor.commands.options import (
 )
 from monitor.language import text
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from monitor.people import Actor
+    from monitor.rulebook.model import Rulebook
+
 CaseArgument = Annotated[str, typer.Argument(help="The case number.")]
 
 app = typer.Typer(no_args_is_help=True, help="Show and erase the free texts of a case.")
 
 
 @app.command()
-def show(case: CaseArgument, ledger: LedgerOption = None, as_json: JsonOption = False, lang: LangOption = None) -> None:
+def show(
+    case: CaseArgument,
+    as_name: AsOption = None,
+    as_file: AsFileOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
     """Show what was written about a case, for inspectors; that it was read is audited."""
     from monitor.ledger import audit
 
     spoken = language(lang)
-    with opened(ledger) as book:
+    with opened(ledger, lang=spoken) as book:
+        actor = acting(book, as_name, as_file, spoken)
+        rulebook = book.rulebooks(book.horizon()).current.rulebook
         with book.write() as connection:
+            _check_access(connection, actor, rulebook, case)
             kept = book.texts.of_case(connection, case)
-            audit.record(connection, audit.operator_account(), "text.show", f"case:{case}", {"texts": len(kept)})
-        days = book.rulebooks().current.rulebook.days if kept else None
+            audit.record(connection, actor.name, "text.show", f"case:{case}", {"texts": len(kept)})
     if as_json:
         print_document(kept)
         return
-    if not kept or days is None:
+    if not kept:
         out.print(text("texts.none", spoken, case=case), markup=False)
         return
+    days = rulebook.days
     for each in kept:
         said = each.said
         if said is None:
@@ -52,23 +69,39 @@ def show(case: CaseArgument, ledger: LedgerOption = None, as_json: JsonOption = 
 def erase(
     case: CaseArgument,
     reason: Annotated[str, typer.Option(help="Why; it stands in the audit in clear, so name nobody in it.")],
+    as_name: AsOption = None,
+    as_file: AsFileOption = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
     """Erase the texts of a case for good; marks, verdicts and chains stay as they are."""
-    from monitor.ledger import audit
     from monitor.ledger.erasure import erase_texts
 
     spoken = language(lang)
     if not reason.strip():
         err.print(text("texts.reason_missing", spoken), style="red")
         raise typer.Exit(EXIT_UNUSABLE)
-    with opened(ledger) as book:
-        done = erase_texts(book, case, reason.strip(), audit.operator_account())
+    with opened(ledger, lang=spoken) as book:
+        actor = acting(book, as_name, as_file, spoken)
+        with book.read() as connection:
+            _check_access(connection, actor, book.rulebooks(book.horizon()).current.rulebook, case)
+        done = erase_texts(book, case, reason.strip(), actor.name)
     if as_json:
         print_document(done)
         return
     out.print(text("texts.erased_now", spoken, case=case, count=done.texts), markup=False)
     if not done.copies_gone:
         out.print(text("texts.copies_left", spoken), style="yellow")
+
+
+def _check_access(connection: "Connection", actor: "Actor", rulebook: "Rulebook", case: str) -> None:
+    """Leave texts to inspectors and admins within their scope; where there are none, to who has the ledger's file."""
+    from monitor.ledger.errors import Refusal
+    from monitor.people import require_among
+    from monitor.reading import sees_case
+    from monitor.scope import scope_of
+
+    require_among(connection, actor, "inspector", "admin")
+    if actor.user is not None and not sees_case(connection, case, scope_of(actor.user, rulebook)):
+        raise Refusal("texts.no_case", case=case)

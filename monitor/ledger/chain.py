@@ -58,7 +58,7 @@ class Chain:
 
         `values` are every column but `seq`, `prints` and `chain_hash`. The connection must be that of `Ledger.write`.
         """
-        last = self._locked(connection)
+        last = self.lock(connection)
         seq = last.seq + 1
         row = {**values, "seq": seq}
         skipped = last.chain_hash if skipped_to(seq) == last.seq else self.hash_at(connection, skipped_to(seq))
@@ -127,7 +127,7 @@ class Chain:
     def _prints(self, row: Mapping[Any, Any]) -> list[bytes]:
         return [hash_row((name, plainly(row[name])))[:_PRINT_BYTES] for name in self._names]
 
-    def _locked(self, connection: Connection) -> Head:
+    def lock(self, connection: Connection) -> Head:
         """Read the end and lock it; two writers of an empty chain agree on its first row."""
         insert_new(connection, chains, [{"name": self.name, "seq": 0, "chain_hash": self.genesis}])
         row = connection.execute(select(chains).where(chains.c.name == self.name).with_for_update()).one()

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from monitor.cli import app
 from monitor.events import EventData, TextMark
 from monitor.ledger import Ledger, audit
-from tests.small_centre import at, delivered, event, opened_engine
+from monitor.people import add_user, this_account
+from tests.small_centre import RULEBOOK, at, delivered, event, opened_engine
 
 SAID = "材料不齐"
 
@@ -66,3 +67,23 @@ def test_a_text_its_source_kept_is_said_to_be_absent(tmp_path: Path) -> None:
         sealed = event(data=EventData(text=TextMark(hash="abc", length=3)))
         engine.process(delivered(sealed), at())
     assert "从未收到" in texts(engine.ledger.url, "show", "c1").stdout
+
+
+def test_where_there_are_inspectors_texts_are_theirs(url: str, tmp_path: Path) -> None:
+    """Then a user must be named: an inspector or admin, and of the region of the case."""
+    secret = "一句容易记住的长密码 2026"
+    (tmp_path / "password").write_text(secret, encoding="utf-8")
+    with Ledger.open(url) as ledger, ledger.write() as connection:
+        for name, role, region in (("wu", "inspector", "4509"), ("he", "inspector", "4501"), ("li", "leader", None)):
+            add_user(connection, this_account(), name, role, secret, region, None, RULEBOOK)  # type: ignore[arg-type]
+
+    def as_user(name: str) -> Result:
+        return texts(url, "show", "c1", "--as", name, "--as-password-file", str(tmp_path / "password"))
+
+    assert SAID in as_user("wu").stdout
+    assert "不在您的范围内" in as_user("he").stderr
+    assert as_user("li").exit_code == 2
+    assert texts(url, "show", "c1").exit_code == 2
+    assert texts(url, "erase", "c1", "--reason", "x").exit_code == 2
+    with Ledger.open(url) as ledger, ledger.read() as connection:
+        assert [line.actor for line in audit.entries(connection, act="text.")] == ["wu"]
