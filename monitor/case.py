@@ -18,7 +18,6 @@ more is told as a data finding, for what arrived after them is not looked back f
 _EVERY_TYPE = frozenset(EventType)
 _EXCUSES_NOTHING = VERDICTS | frozenset(
     {
-        EventType.SITE_CHECK,
         EventType.HEARING,
         EventType.FEE,
         EventType.RATING,

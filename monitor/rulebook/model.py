@@ -308,6 +308,20 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         return {item.code: item for item in self.items}
 
     @cached_property
+    def approvals(self) -> dict[tuple[str, str], tuple[Delegation, ...]]:
+        """Delegations of the power to approve, by item and operator."""
+        found: dict[tuple[str, str], tuple[Delegation, ...]] = {}
+        for row in self.delegations:
+            if row.power == "approve":
+                found[row.item, row.operator] = (*found.get((row.item, row.operator), ()), row)
+        return found
+
+    @cached_property
+    def lists_fees(self) -> bool:
+        """Tell whether the catalogue lists any fee at all."""
+        return any(item.fees for item in self.items)
+
+    @cached_property
     def source(self) -> dict[str, Source]:
         """Sources by code."""
         return {source.code: source for source in self.sources}
