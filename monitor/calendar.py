@@ -4,8 +4,10 @@ Monday to Friday, less the closed days, plus the opened ones (调休). A year no
 alone and is *provisional*. A day is a day of the calendar's zone. Administrative Licensing Law art. 82.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import accumulate
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,7 +18,8 @@ LAST: Final = date(2120, 12, 31)
 
 _BASE: Final = FIRST.toordinal()
 _SIZE: Final = LAST.toordinal() - _BASE + 1
-_OFFSETS_MAX: Final = 50_000  # half hours: about three years of instants
+_DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class CalendarError(ValueError):
@@ -46,7 +49,8 @@ class Calendar:
         for day in self._opened:
             working[day.toordinal() - _BASE] = True
         self._working = working
-        self._offsets: dict[tuple[int, int, int, int, bool], timedelta] = {}
+        self._changes, self._offsets = _changes_of(self.zone)
+        self._settled = self._changes[-1]
         self._ends: dict[date, datetime] = {}
         self._count = list(accumulate(working))
         self._nth = [i for i, flag in enumerate(working) if flag]
@@ -105,18 +109,35 @@ class Calendar:
         return local.replace(tzinfo=self.zone).astimezone(UTC)
 
     def _offset(self, instant: datetime) -> timedelta:
-        """Look up the zone's offset, kept by the half hour: zones change theirs on no other."""
-        utc = instant.astimezone(UTC)
-        half_hour = (utc.year, utc.month, utc.day, utc.hour, utc.minute >= 30)
-        offset = self._offsets.get(half_hour)
-        if offset is None:
-            if len(self._offsets) >= _OFFSETS_MAX:
-                self._offsets.clear()
-            offset = self._offsets[half_hour] = utc.astimezone(self.zone).utcoffset() or timedelta()
-        return offset
+        """Look up the zone's offset: among few changes the last one nearly always holds."""
+        if instant >= self._settled:
+            return self._offsets[-1]
+        return self._offsets[max(0, bisect_right(self._changes, instant) - 1)]
 
     def _index(self, day: date) -> int:
         index = day.toordinal() - _BASE
         if not 0 <= index < _SIZE:
             raise CalendarError(f"{day} lies beyond the calendar ({FIRST} to {LAST})")
         return index
+
+
+@cache
+def _changes_of(zone: ZoneInfo) -> tuple[list[datetime], list[timedelta]]:
+    """List the instants at which a zone changes its offset, to the second, and the offset from each on."""
+    day = datetime.combine(FIRST, time(), UTC) - 2 * _DAY
+    changes, offsets = [day], [_offset_at(zone, day)]
+    while day.date() <= LAST:
+        day += _DAY
+        offset = _offset_at(zone, day)
+        if offset != offsets[-1]:
+            before, after = day - _DAY, day
+            while after - before > _SECOND:
+                middle = before + (after - before) // 2
+                before, after = (middle, after) if _offset_at(zone, middle) == offsets[-1] else (before, middle)
+            changes.append(after.replace(microsecond=0))
+            offsets.append(offset)
+    return changes, offsets
+
+
+def _offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta()

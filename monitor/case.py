@@ -9,13 +9,14 @@ import msgspec
 
 from monitor.events import CONSOLE, VERDICTS, Event, EventType
 from monitor.rulebook.model import Item, Precision, Rulebook, RulebookHistory, RulebookVersion, Source
+from monitor.senders import Senders, senders
 from monitor.verdict import JournalEntry
 
 LATE_ARRIVALS_MAX: Final = 100
 """Each moment at which late events arrived costs another look at the case; a real case has one or two. A case with
 more is told as a data finding, for what arrived after them is not looked back from."""
 
-_EVERY_TYPE = frozenset(EventType)
+_NONE: Final = timedelta()
 _EXCUSES_NOTHING = VERDICTS | frozenset(
     {
         EventType.HEARING,
@@ -152,30 +153,22 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         return version.rulebook.item.get(self.item_code)
 
     @cached_property
+    def senders(self) -> Senders:
+        """The sources of the case, together."""
+        return senders(self.sources, self.rulebooks)
+
+    @property
     def registered(self) -> dict[str, Source]:
         """The sources of the case as registered now; one no longer registered could send what it last could."""
-        books = (self.rulebooks.current, *reversed(self.rulebooks.versions))
-        found = (next((s for v in books if (s := v.rulebook.source.get(code))), None) for code in self.sources)
-        return {source.code: source for source in found if source is not None}
+        return self.senders.registered
 
     def _source_at(self, code: str, instant: datetime) -> Source | None:
         """Find a source as it was registered at an instant: a change of its lateness makes nothing late afterwards."""
         return self.rulebooks.at(instant).rulebook.source.get(code) or self.registered.get(code)
 
-    @cached_property
-    def sendable(self) -> frozenset[EventType]:
-        """The types that the sources of the case are able to send, all of them together."""
-        declared = [source.types for source in self.registered.values()]
-        return frozenset().union(*declared) if all(declared) else _EVERY_TYPE
-
     def can_send(self, *types: EventType) -> bool:
         """Tell whether any source of the case is able to send any of these types."""
-        return not self.sendable.isdisjoint(types)
-
-    @cached_property
-    def reports_suspensions_at_end(self) -> bool:
-        """Tell whether a source of the case reports suspensions only once they have ended."""
-        return any(source.suspensions_at_end for source in self.registered.values())
+        return not self.senders.sendable.isdisjoint(types)
 
     def precision(self, event: Event) -> Precision:
         """Tell how exactly the source of an event knows the time of day: to the second, the minute or not at all."""
@@ -189,13 +182,13 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def tolerance(self, *events: Event) -> timedelta:
         """Tell how far the clocks behind these events may disagree before order means anything."""
-        sources = (self.registered.get(event.source) for event in events)
-        return max((source.tolerance for source in sources if source is not None), default=timedelta())
+        known = self.senders.tolerances
+        return max([known.get(event.source, _NONE) for event in events], default=_NONE)
 
-    @cached_property
+    @property
     def by_days(self) -> bool:
         """Tell whether a source of the case knows the day alone, so that nothing can be judged to the hour."""
-        return any(source.precision == "day" for source in self.registered.values())
+        return self.senders.by_days
 
     def due_at(self, instant: datetime) -> datetime:
         """Give the instant later than which something due at one is late: with its day, where days alone are known."""
@@ -214,7 +207,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def settled_after(self, instant: datetime) -> datetime:
         """Find when everything up to an instant must have happened, likewise."""
-        return self.due_at(instant) + self.tolerance(*self.events)
+        return self.due_at(instant) + self.senders.tolerance
 
     def is_after(self, event: Event, instant: datetime) -> bool:
         """Tell whether an event happened after an instant beyond doubt, by days where its source knows days only."""
@@ -262,7 +255,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def _came_late(self, entry: JournalEntry, since: datetime) -> bool:
         source = self._source_at(entry.event.source, entry.received_at)
-        allowed = timedelta() if source is None else source.lateness + source.tolerance
+        allowed = _NONE if source is None else source.late_after
         return entry.received_at - since > allowed
 
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":

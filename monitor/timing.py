@@ -44,7 +44,7 @@ class Armory(msgspec.Struct, frozen=True):
 
     def observed(self, *groups: tuple[EventType, ...]) -> bool:
         """Tell whether, of every group, the case's sources are able to send at least one type."""
-        sendable = self.case.sendable
+        sendable = self.case.senders.sendable
         return all(not sendable.isdisjoint(group) for group in groups)
 
     @property

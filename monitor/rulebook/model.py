@@ -146,7 +146,7 @@ class DirectLine(_Entry, frozen=True, kw_only=True):
     valid_to: date | None = None
 
 
-class Source(_Entry, frozen=True, kw_only=True):
+class Source(_Entry, frozen=True, kw_only=True, dict=True):
     """A registered source system: what it can send, how exact and how late it is, and for whom it may speak."""
 
     code: Code
@@ -166,12 +166,17 @@ class Source(_Entry, frozen=True, kw_only=True):
     baseline: date | None = None  # what was late before this day is one list (存量超期清单), no cards
     authentication: Literal["api_key", "import", "broker_acl"] = "api_key"
 
-    @property
+    @cached_property
     def lateness(self) -> timedelta:
         """The delay within which the source promises to deliver an event."""
         return timedelta(hours=self.lateness_hours)
 
-    @property
+    @cached_property
+    def late_after(self) -> timedelta:
+        """How long after it happened an event may arrive before it counts as late."""
+        return self.lateness + self.tolerance
+
+    @cached_property
     def tolerance(self) -> timedelta:
         """How far two clocks of this source may disagree before order means anything."""
         return timedelta(minutes=self.tolerance_minutes)
@@ -388,7 +393,7 @@ class RulebookVersion(msgspec.Struct, frozen=True):
     in_force_from: datetime | None = None
 
 
-class RulebookHistory(msgspec.Struct, frozen=True):
+class RulebookHistory(msgspec.Struct, frozen=True, dict=True):
     """Every published version, oldest first; `current` is the one in force at the horizon of the reader."""
 
     versions: tuple[RulebookVersion, ...]

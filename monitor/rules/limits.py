@@ -46,7 +46,7 @@ def breach(subject: Subject, clock: Clock, severity: Severity, **more: Any) -> V
     assert clock.due is not None, "a breached clock has a due instant"
     case = subject.case
     may_be_paused = clock.is_open and clock.name in evidence.PAUSABLE and clock.limit != "due"
-    provisional = may_be_paused and case.reports_suspensions_at_end
+    provisional = may_be_paused and case.senders.suspensions_at_end
     return Violation(
         occurred_at=clock.due,
         severity=severity,
