@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -35,7 +36,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
     `retractions` are pairs of a retraction and what it took back. `received` is everything as it came, from which an
-    earlier state of the case can be rebuilt.
+    earlier state of the case can be rebuilt. `events` are those of the entries, `by_type` the same by their type.
     """
 
     case: str
@@ -47,33 +48,22 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     retractions: tuple[tuple[JournalEntry, JournalEntry], ...]
     rulebooks: RulebookHistory
     judged_at: datetime
-
-    @cached_property
-    def events(self) -> tuple[Event, ...]:
-        """The events in order."""
-        return tuple(entry.event for entry in self.entries)
-
-    @cached_property
-    def by_type(self) -> dict[EventType, list[Event]]:
-        """The events of each type, in order."""
-        found: dict[EventType, list[Event]] = {}
-        for event in self.events:
-            found.setdefault(event.type, []).append(event)
-        return found
+    events: tuple[Event, ...]
+    by_type: dict[EventType, list[Event]]
 
     def first(self, *types: EventType) -> Event | None:
         """Find the first event of any of these types."""
-        earliest: Event | None = None
-        for kind in types:
-            found = self.by_type.get(kind)
-            if found and (earliest is None or found[0].order < earliest.order):
-                earliest = found[0]
-        return earliest
+        by_type = self.by_type
+        found = [by_type[kind][0] for kind in types if kind in by_type]
+        return min(found, key=_order) if len(found) > 1 else found[0] if found else None
 
     def all(self, *types: EventType) -> list[Event]:
         """Find all events of these types, in order."""
-        found = [event for kind in types for event in self.by_type.get(kind, ())]
-        return sorted(found, key=_order) if len(found) > 1 else found
+        by_type = self.by_type
+        found = [by_type[kind] for kind in types if kind in by_type]
+        if len(found) > 1:
+            return sorted(chain.from_iterable(found), key=_order)
+        return list(found[0]) if found else []
 
     @cached_property
     def refusal(self) -> Event | None:
@@ -311,7 +301,13 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     told = tuple(entry for entry in own if entry.event.source != CONSOLE)
     verdicts = tuple(entry for entry in own if entry.event.source == CONSOLE and entry.event.type in VERDICTS)
     doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
-    return CaseFile(case, received, told, verdicts, foreign, doubted, retractions, rulebooks, judged_at)
+    events = tuple([entry.event for entry in told])
+    by_type: dict[EventType, list[Event]] = {}
+    for event in events:
+        by_type.setdefault(event.type, []).append(event)
+    return CaseFile(
+        case, received, told, verdicts, foreign, doubted, retractions, rulebooks, judged_at, events, by_type
+    )
 
 
 def _may_tell(event: Event, first: Event, rulebooks: RulebookHistory) -> bool:

@@ -15,7 +15,7 @@ from monitor.events import RANK, STEPS, Event, EventType
 from monitor.processes import process_clocks
 from monitor.rulebook.model import Item, Limits, RulebookVersion
 from monitor.suspensions import Suspension, pauses_of, suspensions_of
-from monitor.timing import Armory, key, run, run_against
+from monitor.timing import Armory, armory_of, key, run, run_against
 from monitor.verdict import Clock, ClockName, Pause
 
 T = EventType
@@ -38,7 +38,7 @@ class Clocks(msgspec.Struct, frozen=True):
 
 def clocks_of(case: CaseFile) -> Clocks:
     """Arm and run every clock of a case. Pure; a clock that cannot be armed says so in its phase."""
-    before = Armory(case, case.before_acceptance, ())
+    before = armory_of(case, case.before_acceptance)
     notice = _notice(before)
     deemed = notice is not None and notice.phase == "breached"
     accept = case.first(T.ACCEPT)
@@ -49,8 +49,10 @@ def clocks_of(case: CaseFile) -> Clocks:
 
     version = case.catalogue(accepted_at)
     item = case.item(version)
-    suspensions = suspensions_of(Armory(case, version, ()))
-    after = Armory(case, version, pauses_of(suspensions))
+    after = armory_of(case, version)
+    suspensions = suspensions_of(after)
+    if suspensions:
+        after = msgspec.structs.replace(after, pauses=pauses_of(suspensions))
     legs = _legs(case, item)
     decision = _decision(case, legs)
     clocks = [
@@ -64,7 +66,7 @@ def clocks_of(case: CaseFile) -> Clocks:
         _archive(after),
         _reply(before),
         _deferred(after),
-        *process_clocks(Armory(case, before.version, (), beside=True)),
+        *process_clocks(case),
     ]
     armed = tuple(clock for clock in clocks if clock is not None)
     return Clocks(armed, accepted_at, deemed, version, item, suspensions, after.pauses, decision)

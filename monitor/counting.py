@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ from monitor.rulebook.model import ClockProfile, Limit
 DAY: Final = timedelta(days=1)
 MICROSECOND: Final = timedelta(microseconds=1)
 _MIDNIGHT: Final = time()
+_ENDS_MAX: Final = 5_000  # due days kept for a limit: those of ten years
 _COUNTED: Final = frozenset({"working", "opened", "day"})
 
 
@@ -46,6 +47,19 @@ class DayCount(msgspec.Struct, frozen=True):
     provisional: bool = False
 
 
+class Reckoning(NamedTuple):
+    """What a limit comes to: the units allowed, the last instant that is not late, the same for the warning.
+
+    `due` None: a pause without end holds the clock. `warn_from` None: nothing is left to warn of. `used` None: the
+    clock has not stopped.
+    """
+
+    budget: int
+    due: datetime | None
+    warn_from: datetime | None
+    used: int | None
+
+
 class Counting(Protocol):
     """One way of counting a limit; instants are aware, units are `per_day` to a day."""
 
@@ -62,6 +76,12 @@ class Counting(Protocol):
 
     def used(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> int:
         """Count the units used from start up to an instant."""
+        ...
+
+    def reckon(
+        self, days: Decimal, warning: Decimal, start: datetime, stop: datetime | None, pauses: Sequence[Interval]
+    ) -> Reckoning:
+        """Work out all of it at once, for a limit in days and a warning so many days before; `stop` None: open."""
         ...
 
     def planned_until(self, since: datetime, days: float) -> datetime:
@@ -100,17 +120,34 @@ class DayCounting:
 
     def __init__(self, profile: ClockProfile, calendar: Calendar, *, working: bool) -> None:
         self._profile, self._calendar, self._working = profile, calendar, working
+        self._ends: dict[tuple[date, int], datetime] = {}
 
     def budget(self, days: Decimal, start: datetime) -> int:
         """Give the limit in days; a fraction of a day counts as a whole one."""
-        return int(days.to_integral_value(rounding="ROUND_CEILING"))
+        whole = int(days)
+        return whole if whole == days else whole + 1
+
+    def reckon(
+        self, days: Decimal, warning: Decimal, start: datetime, stop: datetime | None, pauses: Sequence[Interval]
+    ) -> Reckoning:
+        """Work out all of it at once."""
+        first = self._first_day(start)
+        budget = self.budget(days, start)
+        due, warn_from = self._due(first, start, budget, pauses), None
+        if days > warning:
+            warn_from = self._due(first, start, self.budget(days - warning, start), pauses)
+        return Reckoning(budget, due, warn_from, None if stop is None else self._used(first, start, stop, pauses))
 
     def due(self, start: datetime, budget: int, pauses: Sequence[Interval]) -> datetime | None:
         """Find the end of the last counted day, moved by every pause that begins before it."""
-        last = self._first_day(start)
-        left = budget
-        due = self._end_from(self._last(last, left), start)
-        for pause in _merged(pauses, start):
+        return self._due(self._first_day(start), start, budget, pauses)
+
+    def _due(self, first: date, start: datetime, budget: int, pauses: Sequence[Interval]) -> datetime | None:
+        last, left = first, budget
+        due = self._end_after(first, budget)
+        if due < start:
+            due = self._end_from(self._last(first, budget), start)
+        for pause in _merged(pauses, start) if pauses else ():
             if pause.since > due:
                 break
             if pause.until is None:
@@ -125,7 +162,12 @@ class DayCounting:
 
     def used(self, start: datetime, until: datetime, pauses: Sequence[Interval]) -> int:
         """Count the days begun since the first day, without those taken out by pauses."""
-        first, last = self._first_day(start), self._calendar.day(until)
+        return self._used(self._first_day(start), start, until, pauses)
+
+    def _used(self, first: date, start: datetime, until: datetime, pauses: Sequence[Interval]) -> int:
+        last = self._calendar.day(until)
+        if not pauses:
+            return self._count(first, last)
         out = _paused_days(_merged(pauses, start), self._calendar)
         return self._count(first, last) - sum(self._count(max(a, first), min(b, last)) for a, b in out)
 
@@ -173,6 +215,15 @@ class DayCounting:
         last = self._after(day, n)
         return self._calendar.on_or_after(last) if self._profile.roll_end else last
 
+    def _end_after(self, first: date, budget: int) -> datetime:
+        """Give the end of the due day; on most days many cases begin that have the same limit."""
+        end = self._ends.get((first, budget))
+        if end is None:
+            if len(self._ends) >= _ENDS_MAX:
+                self._ends.clear()
+            end = self._ends[first, budget] = self._end(self._last(first, budget))
+        return end
+
     def _end_from(self, day: date, instant: datetime) -> datetime:
         """Give the end of a due day, or of the next one where closing time has passed at an instant of that day."""
         end = self._end(day)
@@ -213,6 +264,16 @@ class TimeCounting:
             if not self._calendar.is_working(local.date()):
                 budget -= (datetime.combine(local.date() + DAY, _MIDNIGHT) - local) // MICROSECOND
         return budget
+
+    def reckon(
+        self, days: Decimal, warning: Decimal, start: datetime, stop: datetime | None, pauses: Sequence[Interval]
+    ) -> Reckoning:
+        """Work out all of it at once."""
+        budget = self.budget(days, start)
+        due, warn_from = self.due(start, budget, pauses), None
+        if days > warning:
+            warn_from = self.due(start, self.budget(days - warning, start), pauses)
+        return Reckoning(budget, due, warn_from, None if stop is None else self.used(start, stop, pauses))
 
     def due(self, start: datetime, budget: int, pauses: Sequence[Interval]) -> datetime | None:
         """Find the last instant at which no more than the budget is used."""

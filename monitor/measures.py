@@ -4,7 +4,6 @@ How the case ended comes from its `Handling`, which the columns of `cases` repea
 over the cases.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Final
@@ -39,8 +38,9 @@ _BAD_RATING: Final = 4
 
 def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding], handling: Handling) -> tuple[Measure, ...]:
     """List what a case adds to the statistics, sorted; equal entries are joined."""
-    day, findings = case.current.days.day, tuple(findings)
-    totals: Counter[tuple[date, str, str]] = Counter()
+    calendar, findings = case.current.days, tuple(findings)
+    days: dict[datetime, date] = {}
+    totals: dict[tuple[date, str, str], int] = {}
     for counted in (
         _steps(case, clocks),
         _ratings(case),
@@ -51,8 +51,12 @@ def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding], han
         _findings(findings),
     ):
         for at, department, name, amount in counted:
-            totals[day(at), department, name] += amount
-    return tuple(Measure(*place, amount) for place, amount in sorted(totals.items()))
+            day = days.get(at)
+            if day is None:
+                day = days[at] = calendar.day(at)
+            place = (day, department, name)
+            totals[place] = totals.get(place, 0) + amount
+    return tuple([Measure(*place, amount) for place, amount in sorted(totals.items())])
 
 
 def _steps(case: CaseFile, clocks: Clocks) -> Counted:

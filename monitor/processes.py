@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from monitor.case import CaseFile
-from monitor.events import Event, EventType
-from monitor.timing import Armory, key, run
+from monitor.events import NO_ITEM, Event, EventType
+from monitor.timing import Armory, armory_of, key, run
 from monitor.verdict import Clock, ClockName, Stage
 
 T = EventType
@@ -66,14 +66,17 @@ def rounds_of(case: CaseFile, process: Process) -> list[Round]:
     return rounds
 
 
-def process_clocks(armory: Armory) -> Iterator[Clock]:
+def process_clocks(case: CaseFile) -> Iterator[Clock]:
     """Run each round's clocks, where the deployment sets their limits: to acceptance, and from there to the close."""
+    if NO_ITEM.isdisjoint(case.by_type):
+        return
+    armory = armory_of(case, case.before_acceptance, beside=True)
     limits = armory.limits
-    for turn in rounds_of(armory.case, COMPLAINT):
+    for turn in rounds_of(case, COMPLAINT):
         answered = turn.taken_up or turn.closed
         yield from _clock(armory, "complaint_accept", turn, turn.filed, answered, limits.complaint_accept)
         yield from _clock(armory, "complaint", turn, turn.taken_up, turn.closed, limits.complaint)
-    for turn in rounds_of(armory.case, REQUEST):
+    for turn in rounds_of(case, REQUEST):
         yield from _clock(armory, "request", turn, turn.filed, turn.closed, limits.request)
 
 

@@ -83,8 +83,8 @@ def _planned_until(armory: Armory, suspension: Event) -> datetime | None:
     days = suspension.data.planned_days
     try:
         # Not the counting of a limit, which is kept: sources may tell any number of days.
-        limit, by_days = Limit(Decimal(str(days)), "wd"), armory.case.by_days
-        counting = counting_for(armory.profile, armory.case.current.days, limit, by_days=by_days)
+        terms, limit = armory.terms, Limit(Decimal(str(days)), "wd")
+        counting = counting_for(terms.known_profile, terms.current.days, limit, by_days=terms.by_days)
         return counting.planned_until(suspension.time, days)
     except CalendarError:
         return None

@@ -14,7 +14,15 @@ from monitor.calendar import CalendarError
 from monitor.case import CaseFile
 from monitor.counting import MICROSECOND, Counting, Interval, counting_for
 from monitor.events import Event, EventType
-from monitor.rulebook.model import ClockProfile, Item, Limit, Limits, RulebookVersion, parse_limit
+from monitor.rulebook.model import (
+    ClockProfile,
+    Item,
+    Limit,
+    Limits,
+    Rulebook,
+    RulebookVersion,
+    parse_limit,
+)
 from monitor.verdict import Clock, ClockPhase, Pause
 
 T = EventType
@@ -23,50 +31,84 @@ TERMINAL: Final = (T.WITHDRAW, T.VOID, T.FORWARD)
 """What ends every clock of a case without an answer to it."""
 
 
-class Armory(msgspec.Struct, frozen=True):
-    """What arming a clock needs: the case, the catalogue version frozen onto it, its valid pauses.
+class Terms(msgspec.Struct, frozen=True):
+    """What clocks are counted by, the same for all cases of an item: limits and profile as frozen, the calendar of now.
 
-    `beside`: for a process beside the approval (`monitor.processes`), which has nothing of the item it is about.
+    `profile` is the item's or else the rulebook's, None where there is no such profile. `by_days`: of cases whose
+    sources know no times of day. `countings` keeps what was chosen for a limit.
+    """
+
+    limits: Limits
+    profile: ClockProfile | None
+    current: Rulebook
+    by_days: bool
+    warning: Decimal
+    countings: dict[str, tuple[Decimal, Counting]]
+
+    @property
+    def known_profile(self) -> ClockProfile:
+        """The profile. Raises CalendarError where there is none."""
+        if self.profile is None:
+            raise CalendarError("the rulebook does not have the clock profile it names")
+        return self.profile
+
+    def counted(self, limit: str) -> tuple[Decimal, Counting]:
+        """Read a limit and choose its counting. Raises CalendarError where there is no profile."""
+        known = self.countings.get(limit)
+        if known is None:
+            parsed = parse_limit(limit)
+            known = self.countings[limit] = (parsed.days, self.counting(parsed))
+        return known
+
+    def counting(self, limit: Limit) -> Counting:
+        """Choose the counting of a limit. Raises CalendarError where there is no profile."""
+        profile = self.known_profile
+        known: dict[tuple[ClockProfile, Limit, bool], Counting] = self.current.__dict__.setdefault("_countings", {})
+        place = (profile, limit, self.by_days)
+        if place not in known:
+            known[place] = counting_for(profile, self.current.days, limit, by_days=self.by_days)
+        return known[place]
+
+
+def terms_of(case: CaseFile, version: RulebookVersion, item: Item | None) -> Terms:
+    """Look up the terms of an item in a version, None: of what is about none; kept with the rulebooks of the case."""
+    known: dict[tuple[int, str | None, bool], Terms] = case.rulebooks.__dict__.setdefault("_terms", {})
+    place = (version.version, item.code if item else None, case.by_days)
+    if place not in known:
+        limits = version.rulebook.limits
+        profile = version.rulebook.profile.get((item and item.profile) or limits.profile)
+        warning = Decimal(str(limits.warning_days))
+        known[place] = Terms(limits, profile, case.current, case.by_days, warning, {})
+    return known[place]
+
+
+class Armory(msgspec.Struct, frozen=True):
+    """What arming a clock needs: the case, its item and terms as frozen onto it, its valid pauses.
+
+    Of a process beside the approval (`monitor.processes`) the terms are those of no item.
     """
 
     case: CaseFile
-    version: RulebookVersion
-    pauses: tuple[Pause, ...]
+    item: Item | None
+    terms: Terms
+    pauses: tuple[Pause, ...] = ()
     beside: bool = False
 
     @property
-    def item(self) -> Item | None:
-        return self.case.item(self.version)
-
-    @property
     def limits(self) -> Limits:
-        return self.version.rulebook.limits
+        """The limits that hold where the item states none."""
+        return self.terms.limits
 
     def observed(self, *groups: tuple[EventType, ...]) -> bool:
         """Tell whether, of every group, the case's sources are able to send at least one type."""
         sendable = self.case.senders.sendable
         return all(not sendable.isdisjoint(group) for group in groups)
 
-    @property
-    def profile(self) -> ClockProfile:
-        """Find the clock profile, the item's or else the rulebook's; it is frozen with the catalogue.
 
-        Raises CalendarError where the rulebook has no such profile.
-        """
-        item = None if self.beside else self.item
-        code = (item and item.profile) or self.limits.profile
-        profile = self.version.rulebook.profile.get(code)
-        if profile is None:
-            raise CalendarError(f"the rulebook has no clock profile {code!r}")
-        return profile
-
-    def counting(self, limit: Limit) -> Counting:
-        """Choose the counting of a limit, under the frozen profile and the calendar of now. Raises CalendarError."""
-        current, profile, by_days = self.case.current, self.profile, self.case.by_days
-        known: dict[tuple[ClockProfile, Limit, bool], Counting] = current.__dict__.setdefault("_countings", {})
-        if (profile, limit, by_days) not in known:
-            known[profile, limit, by_days] = counting_for(profile, current.days, limit, by_days=by_days)
-        return known[profile, limit, by_days]
+def armory_of(case: CaseFile, version: RulebookVersion, *, beside: bool = False) -> Armory:
+    """Lay out what arming the clocks of a case needs, by a version of the catalogue."""
+    item = case.item(version)
+    return Armory(case, item, terms_of(case, version, None if beside else item), beside=beside)
 
 
 def key(event: Event) -> str:
@@ -92,39 +134,37 @@ def run(
     extension: Decimal = Decimal(0),
 ) -> Clock:
     """Count a clock from its start under the frozen profile and the current calendar."""
-    parsed, stop = parse_limit(limit), _stop(armory, end)
+    terms, stop = armory.terms, _stop(armory, end)
     pauses = armory.pauses if pausable else ()
-    intervals = [interval(pause) for pause in pauses]
-    warning = Decimal(str(armory.limits.warning_days))
-    days = parsed.days + extension
     try:
-        counting = armory.counting(parsed)
-        budget = counting.budget(days, started_at)
-        due = counting.due(started_at, budget, intervals)
-        warn_from = None
-        if days > warning:
-            warn_from = counting.due(started_at, counting.budget(days - warning, started_at), intervals)
-        used = counting.used(started_at, stop.time, intervals) if stop else None
+        days, counting = terms.counted(limit)
+        reckoned = counting.reckon(
+            days + extension if extension else days,
+            terms.warning,
+            started_at,
+            stop.time if stop else None,
+            [interval(pause) for pause in pauses],
+        )
     except CalendarError:
         return msgspec.structs.replace(blank, phase="unarmable", limit=limit)
     return Clock(
         name=blank.name,
-        phase=_phase(armory.case, due, pauses, stop),
+        phase=_phase(armory.case, reckoned.due, pauses, stop),
         subject=blank.subject,
         department=blank.department,
-        profile=armory.profile.code,
+        profile=terms.known_profile.code,
         limit=limit,
         extension_days=float(extension),
         started_at=started_at,
         start_event=start_event,
-        due=due,
-        warn_from=warn_from,
+        due=reckoned.due,
+        warn_from=reckoned.warn_from,
         ended_at=stop.time if stop else None,
         end_event=key(stop) if stop else "",
         pauses=pauses,
-        budget=budget,
+        budget=reckoned.budget,
         per_day=counting.per_day,
-        used=used,
+        used=reckoned.used,
     )
 
 

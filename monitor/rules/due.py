@@ -5,7 +5,7 @@ from datetime import datetime
 from monitor.events import Event
 from monitor.rulebook.model import parse_limit
 from monitor.rules.rule import Subject
-from monitor.timing import Armory, interval
+from monitor.timing import armory_of, interval
 from monitor.verdict import Clock
 
 
@@ -19,7 +19,7 @@ def due_before(subject: Subject, clock: Clock, event: Event, *, extended: bool =
     if clock.started_at is None or clock.limit == "due" or as_it_is:
         return clock.due
     limit = parse_limit(clock.limit)
-    counting = Armory(subject.case, subject.clocks.catalogue, ()).counting(limit)
+    counting = armory_of(subject.case, subject.clocks.catalogue).terms.counting(limit)
     budget = clock.budget if extended else counting.budget(limit.days, clock.started_at)
     return counting.due(clock.started_at, budget, [interval(pause) for pause in earlier])
 

@@ -11,7 +11,7 @@ from monitor.events import STEPS, Event, EventType
 from monitor.rulebook.model import parse_limit
 from monitor.rules.evidence import opinion, stamp
 from monitor.rules.rule import Subject, Violation, rule
-from monitor.timing import Armory, key
+from monitor.timing import armory_of, key
 from monitor.verdict import Severity
 
 T = EventType
@@ -104,7 +104,7 @@ def _office_hours(subject: Subject, since: datetime, until: datetime) -> float:
     """Count the office hours between two instants; all hours where the rulebook knows no office hours."""
     part_of_a_day = parse_limit("0.5 wd")
     try:
-        profile = Armory(subject.case, subject.clocks.catalogue, ()).profile
+        profile = armory_of(subject.case, subject.clocks.catalogue).terms.known_profile
         counting = counting_for(profile, subject.case.current.days, part_of_a_day)
         return counting.used(since, until, ()) * MICROSECOND / _HOUR if counting.per_day else (until - since) / _HOUR
     except CalendarError:

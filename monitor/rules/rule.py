@@ -76,6 +76,9 @@ class Rule(msgspec.Struct, frozen=True):
         return not self.clocks or not self.clocks.isdisjoint(breached)
 
 
+_ALIKE_MAX: Final = 5_000
+"""For so many kinds of cases, by events and breached clocks, the rules to ask are kept; a city has some hundreds."""
+
 _InUse = tuple[Rule, RuleSetting, Mapping[str, float]]
 
 RULES: Final[dict[str, Rule]] = {}
@@ -112,20 +115,17 @@ def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[dateti
     """
     findings: list[Finding] = []
     wakes: list[datetime] = []
-    types = case.by_type.keys()
-    breached = {clock.name for clock in clocks.clocks if clock.phase == "breached"}
-    for each, setting, parameters in _in_use(case.current):
-        if not each.may_speak(types, breached):
-            continue
+    breached = frozenset([clock.name for clock in clocks.clocks if clock.phase == "breached"])
+    for each, setting, parameters in _asked(case.current, frozenset(case.by_type), breached):
         subject = Subject(case, clocks, parameters)
         try:
-            said = (_finding(each, setting, subject, violation) for violation in each.check(subject))
-            found = [finding for finding in said if finding is not None]
+            violations = list(each.check(subject))
             again = list(each.wake(subject)) if each.wake else []
+            found = [_finding(each, setting, subject, violation) for violation in violations]
         except Exception as error:  # noqa: BLE001 - whatever a rule fails with becomes a finding that names it
             findings.append(_crashed(each, subject, error))
             continue
-        findings += found
+        findings += [finding for finding in found if finding is not None]
         wakes += again
     return findings, wakes
 
@@ -136,6 +136,18 @@ def parameters_of(id: str, book: Rulebook) -> Mapping[str, float]:  # noqa: A002
     if id not in known:
         known[id] = {**RULES[id].parameters, **book.rules.get(id, NO_SETTING).parameters}
     return known[id]
+
+
+def _asked(book: Rulebook, types: frozenset[EventType], breached: frozenset[ClockName]) -> list[_InUse]:
+    """List the rules that may have something to say of cases alike; worked out once for the alike of a rulebook."""
+    known: dict[object, list[_InUse]] = book.__dict__.setdefault("_rules_asked", {})
+    alike = (len(RULES), types, breached)
+    asked = known.get(alike)
+    if asked is None:
+        if len(known) >= _ALIKE_MAX:
+            known.clear()
+        asked = known[alike] = [use for use in _in_use(book) if use[0].may_speak(types, breached)]
+    return asked
 
 
 def _in_use(book: Rulebook) -> list[_InUse]:
