@@ -57,7 +57,7 @@ PRINTED: Final = Decimal("0.9908")
 """The completion rate printed in 2009 beside the two numbers it does not follow from."""
 
 CITY_FIGURES: Final = (
-    *("finish_accept_ratio", "finish_rate_cohort", "backlog", "on_time_rate", "promise_cut_rate_cases"),
+    *("finish_accept_ratio", "finish_rate_cohort", "open_cases", "on_time_rate", "promise_cut_rate_cases"),
     *("promise_cut_rate_items", "delegation_rate_approve", "satisfaction", "rating_rate", "double_hundred"),
 )
 WHOLE_FIGURES: Final = ("complaint_finish", "complaint_finish_cohort")

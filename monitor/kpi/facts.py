@@ -88,6 +88,12 @@ class Facts:
         query = select(*keys, func.count()).where(*self._of(findings), within, *where).group_by(*keys)
         return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
 
+    def cases_found(self, *where: ColumnElement[bool]) -> int:
+        """Count the cases of the extent with findings that occurred in the period and for which conditions hold."""
+        distinct = func.count(findings.c.case.distinct())
+        query = select(distinct).where(*self._of(findings), self.within(findings.c.occurred_at), *where)
+        return int(self._connection.execute(query).scalar_one())
+
     def within(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """Give the condition that an instant is known and lies in the period."""
         return and_(column >= self.begins, column < self.ends)

@@ -12,8 +12,9 @@ from monitor.kpi.facts import Facts
 
 Unit = Literal["percent", "per_thousand", "working_days", "calendar_days", "cases", "visits"]
 ExtentKind = Literal["region", "department", "item"]
-Reason = Literal["nothing", "too_few", "extent", "absent"]
-"""Why there is no value: nothing to divide by, fewer cases than it takes, not asked of this, events do not tell."""
+Reason = Literal["nothing", "too_few", "extent", "rule", "absent"]
+"""Why there is no value: nothing to divide by, fewer cases than it takes, not counted for this extent, the rule that
+would tell is not in use, events do not tell."""
 
 Terms = tuple[tuple[str, int], ...]
 """Measures, each with the sign it is added with."""

@@ -6,9 +6,9 @@ figures of one cohort stand in `monitor.kpi.cohorts`.
 
 from typing import Final
 
-from monitor.kpi.backlog import count_overdue
 from monitor.kpi.facts import Facts
 from monitor.kpi.figure import Answer, Figure, count, ratio
+from monitor.kpi.open_cases import count_overdue
 from monitor.ledger.schema import cases
 
 _SEEN: Final = "promised_on_time promised_overdue"

@@ -3,12 +3,12 @@
 from types import MappingProxyType
 from typing import Final
 
-from monitor.kpi import absent, backlog, cards, cohorts, durations, flow, offer
+from monitor.kpi import absent, cards, cohorts, durations, flow, offer, open_cases
 
 FIGURES: Final = MappingProxyType(
     {
         figure.id: figure
-        for module in (cohorts, flow, backlog, durations, offer, cards, absent)
+        for module in (cohorts, flow, open_cases, durations, offer, cards, absent)
         for figure in module.FIGURES
     }
 )

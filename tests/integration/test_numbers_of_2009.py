@@ -50,10 +50,10 @@ def test_the_figures_follow_from_the_events(scenario: ModuleType, tmp_path: Path
         return figure["numerator"], figure["denominator"], figure["value"]
 
     assert share(city["finish_accept_ratio"]) == share(city["finish_rate_cohort"]) == (5_100, 5_133, 99.36)
-    split = {part["part"]: part["numerator"] for part in city["backlog"]["parts"]}
-    assert (city["backlog"]["value"], split) == (
+    split = {part["part"]: part["numerator"] for part in city["open_cases"]["parts"]}
+    assert (city["open_cases"]["value"], split) == (
         33,
-        {"in_limit": 25, "overdue": 5, "suspended": 3, "unknown": 0, "direct_line": 0},
+        {"in_limit": 25, "overdue": 5, "provisional_overdue": 0, "suspended": 3, "unknown": 0, "direct_line": 0},
     )
     for weighting in ("items", "cases"):
         assert city[f"promise_cut_rate_{weighting}"]["value"] == 42.45

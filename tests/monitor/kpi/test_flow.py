@@ -92,16 +92,16 @@ def test_open_cases_are_split_as_they_stood(town: Town) -> None:
     town.take(APPLY)
     town.judge("2009-03-23 10:00")
 
-    def backlog(day: str) -> tuple[int | None, dict[str, int | None]]:
-        answer = town.answer("backlog", day)
+    def open_cases(day: str) -> tuple[int | None, dict[str, int | None]]:
+        answer = town.answer("open_cases", day)
         return answer.value.numerator, {part.part: part.numerator for part in answer.parts if part.numerator}
 
     # The case nobody answered is accepted by silence, as of its receipt, and overdue like the others.
-    assert backlog("2009-03-02") == (5, {"in_limit": 5})
-    assert backlog("2009-03-04") == (5, {"in_limit": 4, "suspended": 1})
-    assert backlog("2009-03-11") == (6, {"in_limit": 1, "overdue": 4, "suspended": 1, "direct_line": 1})
-    assert backlog("2009-03-12") == (5, {"in_limit": 1, "overdue": 3, "suspended": 1, "direct_line": 1})
-    assert backlog("2009-03") == (5, {"in_limit": 1, "overdue": 4, "direct_line": 1}), "resumed, with two days left"
+    assert open_cases("2009-03-02") == (5, {"in_limit": 5})
+    assert open_cases("2009-03-04") == (5, {"in_limit": 4, "suspended": 1})
+    assert open_cases("2009-03-11") == (6, {"in_limit": 1, "overdue": 4, "suspended": 1, "direct_line": 1})
+    assert open_cases("2009-03-12") == (5, {"in_limit": 1, "overdue": 3, "suspended": 1, "direct_line": 1})
+    assert open_cases("2009-03") == (5, {"in_limit": 1, "overdue": 4, "direct_line": 1}), "resumed, with two days left"
 
 
 def test_a_limit_nobody_sees_is_neither_kept_nor_missed(town: Town) -> None:
@@ -109,8 +109,33 @@ def test_a_limit_nobody_sees_is_neither_kept_nor_missed(town: Town) -> None:
     town.take(APPLY, ACCEPT, item="instant", region="4509")
     town.take(at("2009-03-02 09:00", "apply"), at("2009-03-02 10:00", "accept"), item="misfiled")
     town.judge("2009-03-02 12:00")
-    assert town.parts("backlog")["unknown"] == 1
-    assert town.parts("backlog")["in_limit"] == 1
+    assert town.parts("open_cases")["unknown"] == 1
+    assert town.parts("open_cases")["in_limit"] == 1
+
+
+def test_who_may_yet_be_excused_is_not_overdue_for_sure(town: Town) -> None:
+    """Where suspensions are told once they have ended, an open case past its limit is overdue provisionally."""
+    town.take(at("2009-03-02 09:00", "apply", source="at_end"), at("2009-03-02 10:00", "accept", source="at_end"))
+    town.take(APPLY, ACCEPT)
+    town.judge("2009-03-10 12:00")
+    parts = town.parts("open_cases")
+    assert (parts["overdue"], parts["provisional_overdue"]) == (1, 1)
+    assert town.parts("on_time_rate")["open_overdue"] == 1
+
+
+def test_who_is_told_once_of_everything_is_known_where_the_rule_looks(tmp_path: Path) -> None:
+    """Of two applicants asked to supplement one was asked for more later; without the rule nobody can say."""
+    first = at("2009-03-02 10:00", "supplement_notice", materials=("M1",))
+    again = at("2009-03-04 10:00", "supplement_notice", materials=("M1", "M2"))
+    brought = at("2009-03-03 10:00", "supplement_received")
+    for mode, expected in (("card", (1, 2)), ("shadow", (None, None))):
+        rules = {"V11": RuleSetting(mode="card" if mode == "card" else "shadow")}
+        (tmp_path / mode).mkdir()
+        with town_in(tmp_path / mode, msgspec.structs.replace(TOWN, rules=rules)) as town:
+            town.take(APPLY, first, brought, at("2009-03-03 11:00", "accept"))
+            town.take(APPLY, first, brought, again)
+            assert town.share("one_notice_rate") == expected
+            assert (town.answer("one_notice_rate").value.reason == "rule") == (mode == "shadow")
 
 
 def test_what_applicants_meet_is_counted(town: Town) -> None:

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from monitor.kpi.facts import Facts
 from monitor.kpi.figure import Answer, Figure, count
-from monitor.ledger.schema import cases
+from monitor.ledger.schema import cases, findings
 from monitor.verdict import Assessment
 
+_BREACHES: Final = ("V01", "V02")
 _UNSEEN: Final = ("", "unobserved", "unarmable")
 
 
@@ -26,16 +27,26 @@ def is_overdue(facts: Facts) -> ColumnElement[bool]:
     )
 
 
+def is_provisional() -> ColumnElement[bool]:
+    """Give the condition that a source may still tell of a suspension that excuses a case: nobody is late for sure."""
+    doubted = (findings.c.state == "provisional") & findings.c.rule.in_(_BREACHES)
+    return cases.c.case.in_(select(findings.c.case).where(doubted))
+
+
 def count_overdue(facts: Facts) -> int:
-    """Count what stands open and overdue."""
-    return facts.counted(is_open(facts), is_overdue(facts))["all"]
+    """Count what stands open and overdue for sure."""
+    return facts.counted(is_open(facts), is_overdue(facts), ~is_provisional())["all"]
 
 
-def _backlog(facts: Facts, figure: Figure) -> Answer:
+def _open_cases(facts: Facts, figure: Figure) -> Answer:
     overdue = is_overdue(facts)
     unseen = and_(cases.c.promised.in_(_UNSEEN), cases.c.statutory.in_(_UNSEEN))
     counted = facts.counted(
-        is_open(facts), overdue=overdue, unknown=and_(~overdue, unseen), direct_line=cases.c.direct_line != ""
+        is_open(facts),
+        overdue=overdue,
+        provisional=and_(overdue, is_provisional()),
+        unknown=and_(~overdue, unseen),
+        direct_line=cases.c.direct_line != "",
     )
     maybe = facts.assessments(is_open(facts), cases.c.suspended_at < facts.until, ~overdue, ~unseen)
     suspended = sum(_is_suspended(assessment, facts.until) for assessment in maybe)
@@ -44,7 +55,8 @@ def _backlog(facts: Facts, figure: Figure) -> Answer:
         count(counted["all"]),
         parts=(
             count(known, "in_limit"),
-            count(counted["overdue"], "overdue"),
+            count(counted["overdue"] - counted["provisional"], "overdue"),
+            count(counted["provisional"], "provisional_overdue"),
             count(suspended, "suspended"),
             count(counted["unknown"], "unknown"),
             count(counted["direct_line"], "direct_line"),
@@ -62,4 +74,4 @@ def _is_suspended(assessment: Assessment, at: datetime) -> bool:
     )
 
 
-FIGURES: Final = (Figure(id="backlog", unit="cases", section="4.1", compute=_backlog),)
+FIGURES: Final = (Figure(id="open_cases", unit="cases", section="4.1", compute=_open_cases),)
