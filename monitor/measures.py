@@ -13,6 +13,7 @@ from monitor.clocks import Clocks
 from monitor.events import EventType
 from monitor.processes import REQUEST, rounds_of
 from monitor.rules.entry import delay_of, entries
+from monitor.rules.persons import is_authorised
 from monitor.rules.rule import Subject, parameters_of
 from monitor.verdict import Clock, Finding, Handling, Measure, excused
 
@@ -156,18 +157,18 @@ def _kept(clock: Clock, cancelled: Excused) -> str | None:
 
 
 def _decision(case: CaseFile, clocks: Clocks, at: datetime) -> Counted:
-    """Count a decision whose author is told, and whether he decided by a power given to the window.
+    """Count a decision of which it can be known, as V15 does, whether a power given to the window made it.
 
-    Not that of a joint case, which several departments decide, nor where nobody can know to whom the power is given.
+    Not that of a joint case, which several departments decide.
     """
-    decision, item, book = clocks.decision, clocks.item, case.current
-    if decision is None or decision.operator is None or item is None or item.type == "joint":
+    decision, item = clocks.decision, clocks.item
+    if decision is None or item is None or item.type == "joint":
         return
-    if "approve" in item.delegated and (item.code, "approve") not in book.powers_listed:
-        return
-    yield at, case.department, "decided", 1
-    if not book.has_power(decision.operator, item.code, "approve", book.days.day(decision.time), decision.data.amount):
-        yield at, case.department, "decided_elsewhere", 1
+    at_window = is_authorised(Subject(case, clocks, {}), decision)
+    if at_window is not None:
+        yield at, case.department, "decided", 1
+        if not at_window:
+            yield at, case.department, "decided_elsewhere", 1
 
 
 def _clocks(case: CaseFile, clocks: Clocks, cancelled: Excused) -> Counted:

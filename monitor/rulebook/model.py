@@ -332,27 +332,6 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         return {source.code: source for source in self.sources}
 
     @cached_property
-    def _powers(self) -> dict[tuple[str, str, Power], list[Delegation]]:
-        given: dict[tuple[str, str, Power], list[Delegation]] = {}
-        for delegation in self.delegations:
-            given.setdefault((delegation.operator, delegation.item, delegation.power), []).append(delegation)
-        return given
-
-    @cached_property
-    def powers_listed(self) -> frozenset[tuple[str, Power]]:
-        """The powers over items of which the delegations name at least one holder."""
-        return frozenset((delegation.item, delegation.power) for delegation in self.delegations)
-
-    def has_power(self, operator: str, item: str, power: Power, day: date, amount: float | None = None) -> bool:
-        """Tell whether an operator of a window held a power over an item on a day, up to an amount in yuan if told."""
-        return any(
-            given.valid_from <= day
-            and (given.valid_to is None or day <= given.valid_to)
-            and (amount is None or given.amount_max is None or amount <= given.amount_max)
-            for given in self._powers.get((operator, item, power), ())
-        )
-
-    @cached_property
     def profile(self) -> dict[str, ClockProfile]:
         """Clock profiles by code."""
         return {profile.code: profile for profile in self.profiles}

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from monitor.events import Event, EventType
-from monitor.rulebook.model import Delegation, Item
+from monitor.rulebook.model import Delegation, Item, RulebookVersion
 from monitor.rules.evidence import stamp
 from monitor.rules.rule import Subject, Violation, rule
 from monitor.timing import key
@@ -24,17 +24,12 @@ def unauthorised_approver(subject: Subject) -> Iterator[Violation]:
     joint case the department of the leg decides. A delegation counts that stands in the rulebook of now, however
     late it was entered, or stood in the one of that moment.
     """
-    case, item = subject.case, subject.clocks.item
-    if item is None:
-        return
+    case = subject.case
     for event in case.all(T.APPROVE):
-        department = case.current.department.get(_deciding(item, event))
-        if event.operator is None or department is None or not department.delegations_complete:
+        rows = _delegations(subject, event)
+        if rows is None:
             continue
-        versions = (case.rulebooks.current, case.rulebooks.at(event.time))
-        rows = [row for version in versions for row in version.rulebook.approvals.get((item.code, event.operator), ())]
-        days = _days(subject, event)
-        on_that_day = [row for row in rows if any(_holds(row, day) for day in days)]
+        on_that_day = [row for row in rows if _holds(subject, row, event)]
         if any(_covers(row, event) for row in on_that_day):
             continue
         act = "amount" if on_that_day else "expired" if rows else "none"
@@ -49,9 +44,30 @@ def unauthorised_approver(subject: Subject) -> Iterator[Violation]:
                 "at": stamp(event.time),
                 "amount": event.data.amount,
                 "delegations": [_row(row) for row in dict.fromkeys(rows)],
-                "compared_with": sorted({version.version for version in versions}),
+                "compared_with": sorted({version.version for version in _versions(subject, event)}),
             },
         )
+
+
+def is_authorised(subject: Subject, event: Event) -> bool | None:
+    """Tell whether an approval was made by a power given to its operator; None: nobody can know."""
+    rows = _delegations(subject, event)
+    return None if rows is None else any(_holds(subject, row, event) and _covers(row, event) for row in rows)
+
+
+def _delegations(subject: Subject, event: Event) -> list[Delegation] | None:
+    """List the delegations of an approval's operator; None: he is not told, or not all delegations are."""
+    case, item = subject.case, subject.clocks.item
+    department = None if item is None else case.current.department.get(_deciding(item, event))
+    if item is None or event.operator is None or department is None or not department.delegations_complete:
+        return None
+    given = (version.rulebook.approvals.get((item.code, event.operator), ()) for version in _versions(subject, event))
+    return [row for rows in given for row in rows]
+
+
+def _versions(subject: Subject, event: Event) -> tuple[RulebookVersion, RulebookVersion]:
+    rulebooks = subject.case.rulebooks
+    return rulebooks.current, rulebooks.at(event.time)
 
 
 def _deciding(item: Item, event: Event) -> str:
@@ -65,8 +81,10 @@ def _days(subject: Subject, event: Event) -> set[date]:
     return {day(event.time), day(event.time - off), day(event.time + off)}
 
 
-def _holds(row: Delegation, day: date) -> bool:
-    return row.valid_from <= day and (row.valid_to is None or day <= row.valid_to)
+def _holds(subject: Subject, row: Delegation, event: Event) -> bool:
+    """Tell whether a delegation held on the day of an event."""
+    days = _days(subject, event)
+    return any(row.valid_from <= day and (row.valid_to is None or day <= row.valid_to) for day in days)
 
 
 def _covers(row: Delegation, event: Event) -> bool:

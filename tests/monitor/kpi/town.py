@@ -26,7 +26,7 @@ TOWN: Rulebook = msgspec.structs.replace(
     ),
     departments=(
         *BOOK.departments,
-        Department(code=SCHOOL, name="教育局", name_en="School", region="450921"),
+        Department(code=SCHOOL, name="教育局", name_en="School", region="450921", delegations_complete=True),
     ),
     items=(
         *(msgspec.structs.replace(item, delegated=("accept", "review")) for item in BOOK.items),
