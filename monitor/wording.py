@@ -22,7 +22,10 @@ _INSTANTS: Final = (
     "known_at",
     "planned_until",
     "ended_at",
+    "last_event",
+    "last_received",
 )
+_CHANGES_SAID: Final = 5
 
 
 def say_instant(instant: datetime | str, calendar: Calendar) -> str:
@@ -120,6 +123,12 @@ def _join(more: str, lang: Lang) -> str:
     return f"{more}。" if lang == "zh" else f" {more[0].upper()}{more[1:]}."
 
 
+def _changes(changes: list[dict[str, str]], lang: Lang) -> str:
+    """Say the first few of the differences between two rulebooks."""
+    said = [text(f"danger.{each['kind']}", lang, **each) for each in changes[:_CHANGES_SAID]]
+    return ("；" if lang == "zh" else "; ").join([*said, "…"] if len(changes) > _CHANGES_SAID else said)
+
+
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -156,6 +165,8 @@ def _parameters(finding: Finding, lang: Lang, book: Rulebook) -> dict[str, str]:
         said["outcome"] = (
             text("finding.ended", lang, ended=say_instant(ended, calendar)) if ended else text("finding.open", lang)
         )
+    if "changes" in evidence:
+        said["changes"] = _changes(evidence["changes"], lang)
     if "act" in evidence:
         said["act"] = text(f"rule.{finding.rule}.{evidence['act']}", lang, **said)
     return said

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, select
 
 from monitor.events import TIME_MIN, Event, EventError
-from monitor.ledger import judging, rejects, texts
+from monitor.ledger import apart, judging, rejects, texts
 from monitor.ledger.access import Ledger
-from monitor.ledger.changes import CHUNK, Cause, Changes, Standing
+from monitor.ledger.changes import Changes, Standing
+from monitor.ledger.findings import CHUNK, Cause
 from monitor.ledger.imports import BEGIN, END, note_import
 from monitor.ledger.journal import JournalTail
 from monitor.ledger.judging import SourceState
@@ -115,6 +116,8 @@ class Turn:
         self._changes.write(self._connection)
         changed = {code: state for code, state in self.states.items() if state != self._states_before.get(code)}
         judging.save_states(self._connection, self._stream, changed)
+        if self.states:
+            apart.settle_silences(self._connection, self._stream, self._rulebooks.current, self.states, self.horizon)
         self._position.version += 1
         self._position.seq, self._position.chain_hash = self._tail.seq, self._tail.chain_hash
         save_position(self._connection, self._stream, self._position)

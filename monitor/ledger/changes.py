@@ -1,4 +1,4 @@
-"""The difference between two assessments, and how it is written: cases, findings, outbox, statistics."""
+"""The difference between two assessments, and how it is written: cases, findings and statistics."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,18 +6,13 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from monitor.ledger.packing import pack_assessment, pack_entries, to_json
-from monitor.ledger.schema import cases, findings, outbox, stats_items, stats_units
+from monitor.ledger.findings import Cause, FindingChange, write_findings
+from monitor.ledger.packing import pack_assessment, pack_entries
+from monitor.ledger.schema import cases, stats_items, stats_units
 from monitor.ledger.upsert import add_up, upsert
-from monitor.verdict import MEASURES, TOLD, TOLD_STATES, Assessment, Finding, JournalEntry
-
-CHUNK = 500
-"""Keys in one IN query: one prepared statement serves all, and databases limit the parameters of a statement."""
-
-Cause = Literal["live", "backfill", "time", "reassessment"]
-"""Why a case was assessed: an event came in (live or by backfill), an instant passed, or it was marked."""
+from monitor.verdict import MEASURES, Assessment, JournalEntry
 
 UnitKey = tuple[date, str, str, str]  # day, region, department, channel
 ItemKey = tuple[date, str]
@@ -79,7 +74,7 @@ class Changes:
     def __init__(self, stream: str, horizon: datetime, version: int) -> None:
         self._stream, self._horizon, self._version = stream, horizon, version
         self._cases: dict[str, dict[str, Any]] = {}
-        self._findings: list[_FindingChange] = []
+        self._findings: list[FindingChange] = []
         self._statistics = Statistics()
 
     def add(
@@ -99,7 +94,7 @@ class Changes:
         new = {finding.id: finding for finding in after.findings}
         for key in sorted(old.keys() | new.keys()):
             if elsewhere or old.get(key) != new.get(key):
-                change = _FindingChange(after, old.get(key), new.get(key), cause, why)
+                change = FindingChange(after, old.get(key), new.get(key), cause, why)
                 if cause == "time" and quiet_until is not None and change.finding.occurred_at <= quiet_until:
                     change = msgspec.structs.replace(change, cause="backfill")
                 self._findings.append(change)
@@ -107,94 +102,8 @@ class Changes:
     def write(self, connection: Connection) -> None:
         """Write everything taken, in the order of keys."""
         upsert(connection, cases, [self._cases[key] for key in sorted(self._cases)])
-        self._write_findings(connection)
+        write_findings(connection, self._stream, self._horizon, self._findings)
         self._statistics.write(connection, self._stream)
-
-    def _write_findings(self, connection: Connection) -> None:
-        changes = sorted(self._findings, key=lambda change: change.finding.id)
-        announced = _announced(connection, [change.finding.id for change in changes])
-        rows: list[dict[str, Any]] = []
-        acts: list[dict[str, Any]] = []
-        for change in changes:
-            was_announced = announced.get(change.finding.id, False)
-            act, delivery = change.act, change.delivery(was_announced)
-            if act is not None:
-                acts.append(self._act_row(change, act, delivery))
-            stands = _announces(act, delivery, was_announced)
-            rows.append(_finding_row(self._stream, self._horizon, change, stands))
-        upsert(connection, findings, rows, keep=frozenset({"detected_at"}))
-        if acts:
-            connection.execute(outbox.insert(), acts)
-
-    def _act_row(self, change: "_FindingChange", act: str, delivery: str) -> dict[str, Any]:
-        finding = change.finding
-        return {
-            "stream": self._stream,
-            "finding": finding.id,
-            "case": change.after.case,
-            "act": act,
-            "delivery": delivery,
-            "mode": finding.mode,
-            "severity": int(finding.severity),
-            "department": finding.department,
-            "created_at": self._horizon,
-        }
-
-
-class _FindingChange(msgspec.Struct, frozen=True):
-    after: Assessment
-    old: Finding | None
-    new: Finding | None
-    cause: Cause
-    why: Mapping[str, Any]
-
-    @property
-    def finding(self) -> Finding:
-        """The finding as it is now, or was last."""
-        finding = self.new if self.new is not None else self.old
-        assert finding is not None
-        return finding
-
-    @property
-    def act(self) -> Literal["raise", "worsen", "withdraw"] | None:
-        """What the outbox has to say of this change, if anything."""
-        was, now = told(self.old), told(self.new)
-        if now and not was:
-            return "raise"
-        if was and not now:
-            return "withdraw"
-        if now and self.old is not None and self.new is not None and self.new.severity > self.old.severity:
-            return "worsen"
-        return None
-
-    def delivery(self, announced: bool) -> Literal["send", "digest", "none"]:
-        """Give the way the act takes: a withdrawal goes wherever the raise it takes back has gone."""
-        if self.act == "withdraw":
-            return "send" if announced else "none"
-        if self.cause == "backfill":
-            return "none"
-        return "digest" if self.cause == "reassessment" else "send"
-
-
-def told(finding: Finding | None) -> bool:
-    """Tell whether anybody is told of a finding: conduct only, not in shadow, backlog or doubt, nor once cancelled."""
-    if finding is None or finding.kind != "conduct":
-        return False
-    return finding.mode in TOLD and finding.state in TOLD_STATES
-
-
-def _announces(act: str | None, delivery: str, announced: bool) -> bool:
-    if act == "withdraw":
-        return False
-    return announced if act is None else announced or delivery != "none"
-
-
-def _announced(connection: Connection, ids: list[str]) -> dict[str, bool]:
-    known: dict[str, bool] = {}
-    for start in range(0, len(ids), CHUNK):
-        query = select(findings.c.id, findings.c.announced).where(findings.c.id.in_(ids[start : start + CHUNK]))
-        known.update((row.id, row.announced) for row in connection.execute(query))
-    return known
 
 
 def _measured_alike(before: Assessment, after: Assessment) -> bool:
@@ -250,38 +159,4 @@ def _case_row(stream: str, version: int, standing: Standing, after: Assessment) 
         "events_count": len(standing.entries),
         "assessment": pack_assessment(after),
         "events": pack_entries(standing.entries),
-    }
-
-
-def finding_columns(finding: Finding, assessment: Assessment) -> dict[str, Any]:
-    """Give the columns of a finding's row that repeat what its case's assessment says."""
-    return {
-        "case": assessment.case,
-        "rule": finding.rule,
-        "rule_version": finding.rule_version,
-        "kind": finding.kind,
-        "severity": int(finding.severity),
-        "state": finding.state,
-        "mode": finding.mode,
-        "subject": finding.subject,
-        "department": finding.department,
-        "region": assessment.region,
-        "item": assessment.item,
-        "cause": finding.cause,
-        "occurred_at": finding.occurred_at,
-        "evidence": to_json(finding.evidence),
-    }
-
-
-def _finding_row(stream: str, horizon: datetime, change: _FindingChange, announced: bool) -> dict[str, Any]:
-    withdrawn = change.new is None
-    return {
-        "id": change.finding.id,
-        "stream": stream,
-        **finding_columns(change.finding, change.after),
-        **({"state": "withdrawn"} if withdrawn else {}),
-        "detected_at": horizon,
-        "changed_at": horizon,
-        "withdrawal": to_json(change.why) if withdrawn else None,
-        "announced": announced,
     }

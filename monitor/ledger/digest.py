@@ -2,7 +2,8 @@
 
 It describes the ledger as its ticks would leave it at a horizon: events as a set, every assessment, the findings
 that stand, the sums of the statistics, and whether the outbox tells what the findings say. When and how often
-something was delivered or detected is not in it.
+something was delivered or detected is not in it. So the silence of sources (V31), which follows from that alone, is
+left out; of a loosened rulebook (V23) what was loosened is in it, but not when, nor how many cases were open.
 """
 
 from collections import Counter
@@ -18,12 +19,14 @@ from monitor.assessment import assess as assess_case
 from monitor.events import TIME_MIN
 from monitor.ledger import judging
 from monitor.ledger.access import CASES_AT_ONCE, Ledger
+from monitor.ledger.apart import NO_CASE
 from monitor.ledger.changes import Statistics
 from monitor.ledger.instants import to_us
 from monitor.ledger.packing import pack_assessment, to_json, unpack_assessment, unpack_entries
 from monitor.ledger.positions import last_horizon
 from monitor.ledger.schema import cases, findings, journal, outbox, stats_items, stats_units
 from monitor.rulebook.model import RulebookHistory
+from monitor.rules.publication import tamperings
 from monitor.verdict import MEASURES, TOLD, TOLD_STATES, Assessment, Finding, JournalEntry
 
 Assess = Callable[[Iterable[JournalEntry], RulebookHistory, datetime], Assessment]
@@ -89,8 +92,11 @@ def _moved(
 ) -> tuple[_Heap, _Heap, Statistics]:
     """Take every assessment again at the horizon; move findings and statistics along, from what is stored."""
     assessments, standing, statistics = _Heap(), _Heap(), Statistics()
-    for row in _all(connection, select(findings).where(findings.c.state != "withdrawn")):
+    of_cases = select(findings).where(findings.c.state != "withdrawn", findings.c.case != NO_CASE)
+    for row in _all(connection, of_cases):
         standing.add(row.id, row.severity, to_us(row.occurred_at), row.state, row.evidence)
+    for each in tamperings(ledger.publications.published(connection)):
+        standing.add(each.finding.id, int(each.finding.severity), each.finding.evidence["changes"])
     states: dict[str, dict[str, judging.SourceState]] = {}
     rulebooks = None
     for row in _all(connection, select(cases.c.stream, cases.c.source_set, cases.c.assessment, cases.c.events)):

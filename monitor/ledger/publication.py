@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
-from monitor.ledger import audit
+from monitor.ledger import apart, audit
 from monitor.ledger.errors import LedgerError, Refusal
-from monitor.ledger.packing import pack_rulebook, unpack_rulebook
+from monitor.ledger.packing import pack_rulebook, to_json, unpack_rulebook
 from monitor.ledger.positions import hold_writers, last_horizon
-from monitor.ledger.schema import outbox, rulebooks, users
+from monitor.ledger.schema import cases, outbox, positions, rulebooks, users
 from monitor.rulebook.danger import Danger, dangers
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
+from monitor.rules.publication import Published
 from monitor.verdict import Severity
 
 APPROVERS: Final[tuple[Literal["admin", "inspector"], ...]] = ("admin", "inspector")
@@ -111,18 +112,49 @@ class Publications:
         if last is not None and last.digest == digest:
             number: int = last.version
             return number
-        begins, now = self._begins(connection, last, in_force_from, retroactive), datetime.now(UTC)
+        earliest = _earliest(connection)
+        begins, now = self._begins(last, in_force_from, retroactive, earliest), datetime.now(UTC)
         found = [] if last is None else self.dangers(connection, rulebook, in_force_from)
         if found:
             _check(connection, approval, found)
         version = 1 if last is None else last.version + 1
-        row = {"version": version, "in_force_from": begins, "published_at": now, "reason": reason}
+        row = {
+            "version": version,
+            "in_force_from": begins,
+            "published_at": now,
+            "reason": reason,
+            "retroactive": begins is not None and begins < earliest,
+            "open_cases": to_json({} if last is None else _open_cases(connection)),
+        }
         connection.execute(insert(rulebooks).values(**row, digest=digest, content=content))
         detail = {"in_force_from": begins, "reason": reason, "digest": digest, **_supervision(approval, found)}
         audit.record(connection, actor or audit.operator_account(), "rulebook.publish", f"rulebook:{version}", detail)
         if found:
             tell_inspectors(connection, f"rulebook:{version}")
+        self._settle(connection, now)
         return version
+
+    def published(self, connection: Connection) -> list[Published]:
+        """Read every version ever published, oldest first, with what was open when it was."""
+        rows = connection.execute(select(rulebooks).order_by(rulebooks.c.version)).all()
+        return [
+            Published(
+                RulebookVersion(row.version, self._rulebook(connection, row), row.in_force_from),
+                row.published_at,
+                row.retroactive,
+                msgspec.json.decode(row.open_cases, type=dict[str, int]),
+            )
+            for row in rows
+        ]
+
+    def _settle(self, connection: Connection, now: datetime) -> None:
+        """Write the findings that follow from the versions, and from the one in force at each stream's horizon."""
+        query = select(positions.c.stream, positions.c.horizon).order_by(positions.c.stream)
+        current = {
+            row.stream: (self.history(connection, row.horizon).current, row.horizon)
+            for row in connection.execute(query).all()
+        }
+        apart.settle_publication(connection, self.published(connection), current, now)
 
     def dangers(self, connection: Connection, rulebook: Rulebook, begins: datetime | None) -> list[Danger]:
         """Find what is dangerous in a rulebook that would begin at an instant, None: now.
@@ -141,14 +173,13 @@ class Publications:
         return found
 
     def _begins(
-        self, connection: Connection, last: Row[Any] | None, in_force_from: datetime | None, retroactive: bool
+        self, last: Row[Any] | None, in_force_from: datetime | None, retroactive: bool, earliest: datetime
     ) -> datetime | None:
         """Give the instant a version begins."""
         if last is None:
             if in_force_from is not None:
                 raise LedgerError("the first rulebook is in force from the beginning of time: leave out the instant")
             return None
-        earliest = _earliest(connection)
         if in_force_from is None:
             return earliest
         if in_force_from < earliest and not retroactive:
@@ -158,7 +189,7 @@ class Publications:
             )
         return in_force_from
 
-    def _rulebook(self, connection: Connection, row: _Listed) -> Rulebook:
+    def _rulebook(self, connection: Connection, row: _Listed | Row[Any]) -> Rulebook:
         decoded = self._decoded.get(row.digest)
         if decoded is None:
             content = connection.execute(
@@ -218,6 +249,12 @@ def _supervision(approval: Approval | None, found: list[Danger]) -> dict[str, An
         return {}
     people = {"proposed_by": approval.proposed_by, "approved_by": approval.approved_by, "why": approval.reason}
     return {**people, "unsupervised": approval.alone, "dangers": described(found)}
+
+
+def _open_cases(connection: Connection) -> dict[str, int]:
+    """Count the open cases of each item."""
+    counted = select(cases.c.item, func.count()).where(~cases.c.closed).group_by(cases.c.item)
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def _earliest(connection: Connection) -> datetime:

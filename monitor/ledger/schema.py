@@ -214,6 +214,8 @@ rulebooks = Table(
     Column("reason", Text, nullable=False),
     Column("digest", String, nullable=False),
     Column("content", LargeBinary, nullable=False),  # canonical JSON
+    Column("retroactive", Boolean, nullable=False, server_default=false()),  # it began before it was published
+    Column("open_cases", Text, nullable=False, server_default="{}"),  # JSON: how many of each item were open then
 )
 
 proposals = Table(

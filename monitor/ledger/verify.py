@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from monitor.assessment import assess as assess_case
 from monitor.ledger.access import Ledger
+from monitor.ledger.apart import NO_CASE
 from monitor.ledger.chain import CHAINS
 from monitor.ledger.difference import Difference, compare
 from monitor.ledger.digest import misreported
@@ -15,6 +16,7 @@ from monitor.ledger.packing import digest_of
 from monitor.ledger.schema import cases, findings, journal, positions, rulebooks, stats_items, stats_units
 from monitor.ledger.seal import Statement
 from monitor.ledger.stored import as_stored, undecoded
+from monitor.ledger.verify_apart import verify_apart
 from monitor.ledger.verify_cases import Assess, CaseCheck, Since
 from monitor.ledger.verify_journal import Journalled, verify_journal
 from monitor.ledger.verify_sources import verify_rejects, verify_sources
@@ -78,6 +80,7 @@ def verify(ledger: Ledger, assess: Assess = assess_case, since: Statement | None
 class _Check:
     def __init__(self, ledger: Ledger, connection: Connection, assess: Assess, since: Statement | None) -> None:
         self._connection, self._vault, self._whole = connection, ledger.vault, since is None
+        self._publications = ledger.publications
         heads = since.heads if since is not None else ()
         self._sealed = {head.stream: head for head in heads}
         self.journalled = Journalled()
@@ -97,6 +100,7 @@ class _Check:
             yield from self.texts.differences()
         yield from self.cases.differences()
         yield from self._orphans()
+        yield from verify_apart(self._connection, self._publications)
         for finding in sorted(misreported(self._connection)):
             yield Difference("outbox", finding, "act", "raise and withdraw in turn, as the finding stands", "otherwise")
         if self._whole:
@@ -141,7 +145,9 @@ class _Check:
 
     def _orphans(self) -> Iterator[Difference]:
         """Find findings that stand although there is no such case: every other row was compared with its case."""
-        standing = select(findings).where(findings.c.state != "withdrawn", findings.c.case.not_in(select(cases.c.case)))
+        standing = select(findings).where(
+            findings.c.state != "withdrawn", findings.c.case != NO_CASE, findings.c.case.not_in(select(cases.c.case))
+        )
         for row in self._connection.execute(standing.order_by(findings.c.id)):
             yield Difference("findings", row.id, "state", "withdrawn", row.state)
 

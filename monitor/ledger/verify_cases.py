@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, or_, select
 
 from monitor.events import content
 from monitor.ledger.access import CASES_AT_ONCE
-from monitor.ledger.changes import Statistics, case_columns, finding_columns
+from monitor.ledger.changes import Statistics, case_columns
 from monitor.ledger.difference import Difference, compare, show
+from monitor.ledger.findings import finding_columns
 from monitor.ledger.instants import to_us
 from monitor.ledger.judging import source_set
 from monitor.ledger.packing import pack_assessment, unpack_assessment, unpack_entries

@@ -7,10 +7,11 @@ from sqlalchemy import Connection, RowMapping, case, func, select
 
 from monitor.kpi.standing import is_shown
 from monitor.language import Lang, catalogue, text
+from monitor.ledger.findings import finding_from
 from monitor.ledger.schema import findings
 from monitor.rulebook.model import Rulebook
 from monitor.rules import RULES
-from monitor.verdict import Finding, Severity
+from monitor.verdict import Severity
 from monitor.wording import say_department, say_finding, say_instant, say_item, say_severity
 
 FINDINGS_SHOWN: Final = 20
@@ -57,20 +58,21 @@ def newest_findings(connection: Connection, rulebook: Rulebook, lang: Lang) -> l
 
 
 def tickets(connection: Connection, rulebook: Rulebook, lang: Lang) -> list[Ticket]:
-    """Read the standing data findings by cause, those that touch most cases first; one of them is the example."""
+    """Read the standing data findings by cause, one of them as the example: silent sources, then most cases first."""
     counted = func.count(findings.c.case.distinct())
+    of_a_source = case((func.max(findings.c.case) == "", 1), else_=0)
     causes = (
         select(func.min(findings.c.id).label("example"), counted.label("cases"))
         .where(findings.c.kind == "data", is_shown())
         .group_by(findings.c.rule, findings.c.cause)
-        .order_by(counted.desc(), findings.c.rule, findings.c.cause)
+        .order_by(of_a_source.desc(), counted.desc(), findings.c.rule, findings.c.cause)
         .limit(TICKETS_SHOWN)
         .subquery()
     )
     rows = connection.execute(
         select(findings, causes.c.cases)
         .join(causes, causes.c.example == findings.c.id)
-        .order_by(causes.c.cases.desc(), findings.c.rule, findings.c.cause)
+        .order_by((findings.c.case == "").desc(), causes.c.cases.desc(), findings.c.rule, findings.c.cause)
     )
     return [_ticket(row._mapping, rulebook, lang) for row in rows]  # noqa: SLF001 - the documented name
 
@@ -90,21 +92,17 @@ def _shown(row: RowMapping, rulebook: Rulebook, lang: Lang) -> Shown:
         severity_text=say_severity(severity, lang),
         state_text="" if state == "live" else text(f"live.state.{state}", lang),
         rule=rule_name(row["rule"], lang),
-        says=say_finding(_finding(row), lang, rulebook) if row["rule"] in RULES else "",
-        about=text(
-            "live.findings.about",
-            lang,
-            department=say_department(row["department"], lang, rulebook),
-            item=say_item(row["item"], lang, rulebook),
-            case=row["case"],
-        ),
+        says=say_finding(finding_from(row), lang, rulebook) if row["rule"] in RULES else "",
+        about=_about(row, rulebook, lang),
     )
 
 
-def _finding(row: RowMapping) -> Finding:
-    """Read a finding back from its row."""
-    stored = {name: row[name] for name in Finding.__struct_fields__ if name not in ("severity", "evidence")}
-    return Finding(**stored, severity=Severity(row["severity"]), evidence=msgspec.json.decode(row["evidence"]))
+def _about(row: RowMapping, rulebook: Rulebook, lang: Lang) -> str:
+    """Say whose case a finding is about; of one without a case, whose item, where it is about one."""
+    department, item = say_department(row["department"], lang, rulebook), say_item(row["item"], lang, rulebook)
+    if row["case"]:
+        return text("live.findings.about", lang, department=department, item=item, case=row["case"])
+    return " · ".join(said for said in (department, item) if said)
 
 
 def _ticket(row: RowMapping, rulebook: Rulebook, lang: Lang) -> Ticket:
@@ -112,8 +110,8 @@ def _ticket(row: RowMapping, rulebook: Rulebook, lang: Lang) -> Ticket:
     if field in PERSONAL:
         said = text("live.tickets.personal", lang, field=text(f"field.{field}", lang))
     else:
-        said = say_finding(_finding(row), lang, rulebook) if row["rule"] in RULES else row["cause"]
-    cases = f"{row['cases']:,}"
-    return Ticket(
-        count=cases, title=rule_name(row["rule"], lang), says=said, about=text("live.tickets.about", lang, cases=cases)
-    )
+        said = say_finding(finding_from(row), lang, rulebook) if row["rule"] in RULES else row["cause"]
+    title, cases = rule_name(row["rule"], lang), f"{row['cases']:,}"
+    if not row["case"]:
+        return Ticket(count="", title=title, says=said, about=text("live.tickets.source", lang))
+    return Ticket(count=cases, title=title, says=said, about=text("live.tickets.about", lang, cases=cases))

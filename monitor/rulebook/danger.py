@@ -10,10 +10,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from monitor.events import EventType
 from monitor.language import Lang, text
 from monitor.rulebook.model import Item, Limits, Mode, Rulebook, RuleException, RuleSetting, parse_limit
 from monitor.rules.mode import mode_in
+from monitor.rules.steps import STATED_ALWAYS
 
 Kind = Literal[
     "mode", "baseline", "start", "parameter", "closed", "limit", "counting", "allowance", "check", "retroactive"
@@ -23,19 +23,21 @@ _WEAKEST_FIRST: Final[tuple[Mode, ...]] = ("off", "shadow", "lead", "card")
 _TOLD: Final[frozenset[Mode]] = frozenset({"lead", "card"})
 _UNSET: Final = RuleSetting()
 _SATURDAY: Final = 5
-_REQUIRED: Final = (EventType.ACCEPT, EventType.APPROVE)
-"""The steps V06 asks for where an item names none; the finish is there, else nothing is asked."""
 _PRECISIONS: Final = ("second", "minute", "day")
 _ALLOWANCES: Final = ("lateness_hours", "tolerance_minutes", "skew_minutes")
 
 
 class Danger(msgspec.Struct, frozen=True):
-    """One dangerous difference: of which kind, of `what`, and its values before and after."""
+    """One dangerous difference: of which kind, of `what`, and its values before and after.
+
+    `about` is the code of the item or rule it loosens; empty: it is about something else.
+    """
 
     kind: Kind
     what: str
     before: str
     after: str
+    about: str = ""
 
     def say(self, lang: Lang) -> str:
         """Say it in a sentence."""
@@ -88,7 +90,7 @@ def _weakened(rule: str, old: RuleSetting, new: RuleSetting) -> Iterator[Danger]
             was, now = mode_in(old, *place), mode_in(new, *place)
             if _WEAKEST_FIRST.index(now) < _WEAKEST_FIRST.index(was):
                 where = " ".join(code for code in place if code is not None)
-                yield Danger("mode", f"{rule} ({where})" if where else rule, was, now)
+                yield Danger("mode", f"{rule} ({where})" if where else rule, was, now, rule)
 
 
 def _meet(left: RuleException, right: RuleException) -> tuple[str | None, str | None, str | None] | None:
@@ -147,7 +149,7 @@ def _limits(before: Rulebook, after: Rulebook) -> Iterator[Danger]:
         was, now = _limits_of(old, before.limits), {} if new is None else _limits_of(new, after.limits)
         for name, limit in was.items():
             if _is_longer(limit, now.get(name)):
-                yield Danger("limit", f"{code}.{name}", limit, now.get(name) or "-")
+                yield Danger("limit", f"{code}.{name}", limit, now.get(name) or "-", code)
 
 
 _LIMIT_NAMES: Final = frozenset({"notice", "accept", "archive", "reply", "complaint_accept", "complaint", "request"})
@@ -166,6 +168,15 @@ def _limits_of(item: Item, limits: Limits) -> dict[str, str]:
         **{f"legs.{department}": limit for department, limit in item.legs.items()},
     }
     return {name: limit for name, limit in held.items() if limit is not None}
+
+
+def _is_above_law(item: Item, limits: Limits) -> bool:
+    """Tell whether an item promises more days than the law allows, counted alike."""
+    held = _limits_of(item, limits)
+    if "promised_limit" not in held or "statutory_limit" not in held:
+        return False
+    promised, statutory = parse_limit(held["promised_limit"]), parse_limit(held["statutory_limit"])
+    return promised.unit == statutory.unit and promised.days > statutory.days
 
 
 def _is_longer(before: str | None, after: str | None) -> bool:
@@ -197,11 +208,15 @@ def _checks(before: Rulebook, after: Rulebook) -> Iterator[Danger]:
     for code, old in before.item.items():
         if (new := after.item.get(code)) is None:
             continue
-        asked = new.steps or _REQUIRED
-        if dropped := [step.value for step in old.steps or _REQUIRED if step not in asked]:
-            yield Danger("check", f"{code}.steps", ", ".join(dropped), "-")
+        asked = new.steps or STATED_ALWAYS
+        if dropped := [step.value for step in old.steps or STATED_ALWAYS if step not in asked]:
+            yield Danger("check", f"{code}.steps", ", ".join(dropped), "-", code)
         if old.two_persons and not new.two_persons:
-            yield Danger("check", f"{code}.two_persons", "true", "false")
+            yield Danger("check", f"{code}.two_persons", "true", "false", code)
+        if new.type == "instant" and old.type != "instant":  # promised-time cases alone are asked for more (V10)
+            yield Danger("check", f"{code}.type", old.type, new.type, code)
+        if _is_above_law(new, after.limits) and not _is_above_law(old, before.limits):
+            yield Danger("check", f"{code}.promised_limit", old.promised_limit or "-", new.promised_limit or "-", code)
     for code, department in before.department.items():
         kept = after.department.get(code)
         if kept is not None and department.delegations_complete and not kept.delegations_complete:

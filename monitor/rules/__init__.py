@@ -1,7 +1,8 @@
 """The rules: one small function each, registered under its id (domain.md section 3.3).
 
 `rule` holds what a rule is and evaluates them all, `mode` says how a finding is used; `data` holds the findings about
-the feed itself, the other modules the rules on conduct by what they watch. To change a rule, edit its function and
+the feed itself, `silence` and `publication` those about no case (`apart`), the other modules the rules on conduct by
+what they watch. To change a rule, edit its function and
 raise its version.
 """
 
@@ -14,7 +15,9 @@ from monitor.rules import (
     fees,
     limits,
     persons,
+    publication,
     service,
+    silence,
     steps,
     supplements,
     suspension,
@@ -33,7 +36,9 @@ __all__ = [
     "fees",
     "limits",
     "persons",
+    "publication",
     "service",
+    "silence",
     "steps",
     "supplements",
     "suspension",

@@ -55,7 +55,8 @@ class Rule(msgspec.Struct, frozen=True):
     `wake` yields the instants at which the rule itself must be looked at again, beside those of the clocks.
     `lead`: it gives inspectors a lead and can never be a card, whatever the rulebook says. `about` are types of
     events, `clocks` clocks: without an event of one of these, or one of these clocks breached, the rule has nothing to
-    say and is not asked. Name and text stand in the catalogue of strings under `rule.<id>`.
+    say and is not asked; one that is not `of_cases` is about sources or rulebooks and never is. Name and text stand in
+    the catalogue of strings under `rule.<id>`.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Rule(msgspec.Struct, frozen=True):
     lead: bool = False
     about: frozenset[EventType] = frozenset()
     clocks: frozenset[ClockName] = frozenset()
+    of_cases: bool = True
 
     def may_speak(self, types: Set[EventType], breached: Set[str]) -> bool:
         """Tell whether a case with events of these types and these clocks breached can interest the rule."""
@@ -96,13 +98,15 @@ def rule(
     lead: bool = False,
     about: Collection[EventType] = (),
     clocks: tuple[ClockName, ...] = (),
+    of_cases: bool = True,
 ) -> Callable[[Check], Check]:
     """Register a function as a rule. Raises ValueError on an id used twice."""
 
     def register(check: Check) -> Check:
         if id in RULES:
             raise ValueError(f"rule {id} is registered twice")
-        RULES[id] = Rule(id, version, kind, basis, check, parameters, wake, lead, frozenset(about), frozenset(clocks))
+        triggers = (frozenset(about), frozenset(clocks))
+        RULES[id] = Rule(id, version, kind, basis, check, parameters, wake, lead, *triggers, of_cases)
         return check
 
     return register
@@ -158,7 +162,7 @@ def _in_use(book: Rulebook) -> list[_InUse]:
         known[len(RULES)] = [
             (each, setting, {**each.parameters, **setting.parameters})
             for each, setting in settings
-            if each.kind == "data" or is_ever_on(setting)
+            if each.of_cases and (each.kind == "data" or is_ever_on(setting))
         ]
     return known[len(RULES)]
 

@@ -12,13 +12,13 @@ from monitor.verdict import Severity
 T = EventType
 
 _AFTER_FINISH = frozenset({T.ISSUE, T.ARCHIVE})
-_STATED_ALWAYS = (T.ACCEPT, T.APPROVE, T.FINISH)
+STATED_ALWAYS = (T.ACCEPT, T.APPROVE, T.FINISH)
 
 
 def _required(subject: Subject) -> tuple[EventType, ...]:
     """List the steps asked for by their end: those the item states, else the three that every decision has."""
     item = subject.clocks.item
-    return () if item is None else item.steps or _STATED_ALWAYS
+    return () if item is None else item.steps or STATED_ALWAYS
 
 
 def _ended(subject: Subject) -> tuple[Event, datetime] | None:

@@ -11,8 +11,8 @@ from monitor.case import open_file
 from monitor.events import CONSOLE, EventData
 from monitor.explain import explain
 from monitor.ledger import Ledger
-from monitor.ledger.changes import told
 from monitor.ledger.digest import misreported
+from monitor.ledger.findings import told
 from monitor.ledger.schema import findings, outbox
 from monitor.ledger.verify import verify
 from monitor.review import reviewed

@@ -83,7 +83,7 @@ def test_two_people_publish_it(ledger: Ledger) -> None:
     assert (asked.actor, asked.object, asked.detail["reason"]) == ("li", f"proposal:{number}", "试点")
     assert (published.actor, published.object) == ("chen", "rulebook:2")
     assert (published.detail["proposed_by"], published.detail["approved_by"]) == ("li", "chen")
-    danger = {"kind": "mode", "what": "V01", "before": "card", "after": "lead"}
+    danger = {"kind": "mode", "what": "V01", "before": "card", "after": "lead", "about": "V01"}
     assert published.detail["dangers"] == {"count": 1, "named": [danger]}
     assert (known.state, known.decided_by, known.version) == ("approved", "chen", 2)
 

@@ -132,7 +132,10 @@ DANGEROUS: dict[str, tuple[Rulebook, list[tuple[Kind, str]]]] = {
     "an item's counting": (item(profile="next_day"), [("counting", "i1.profile")]),
     "a zone": (replace(BOOK, calendar=replace(BOOK.calendar, zone="UTC")), [("counting", "calendar.zone")]),
     "a step not asked for": (item(steps=(EventType.ACCEPT,)), [("check", "i1.steps")]),
+    "a finish not asked for": (item(steps=(EventType.ACCEPT, EventType.APPROVE)), [("check", "i1.steps")]),
     "one person is enough": (item(two_persons=False), [("check", "i1.two_persons")]),
+    "an instant case from now on": (item(type="instant"), [("check", "i1.type")]),
+    "a promise above the law": (item(statutory_limit="3 wd", statutory_basis="Act"), [("check", "i1.promised_limit")]),
     "delegations not complete": (
         replace(BOOK, departments=(replace(BOOK.departments[0], delegations_complete=False),)),
         [("check", "land.delegations_complete")],
@@ -170,7 +173,7 @@ HARMLESS: dict[str, Rulebook] = {
     "a shorter promise": item(promised_limit="4 wd"),
     "a promise in calendar days": item(promised_limit="5 cd"),
     "an item's own limit as the default": item(statutory_limit="20 wd", statutory_basis="Act"),
-    "more steps": item(steps=(EventType.APPLY, EventType.ACCEPT, EventType.APPROVE)),
+    "more steps": item(steps=(EventType.APPLY, EventType.ACCEPT, EventType.APPROVE, EventType.FINISH)),
     "a new limit": replace(BOOK, limits=Limits(archive="15 wd", reply="3 wd")),
     "a new source with a baseline": replace(
         BOOK, sources=(*BOOK.sources, replace(BOOK.sources[0], code="new", baseline=DAY, tolerance_minutes=60))
