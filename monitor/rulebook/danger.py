@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from monitor.events import EventType
 from monitor.language import Lang, text
 from monitor.rulebook.model import Item, Limits, Mode, Rulebook, RuleException, RuleSetting, parse_limit
 from monitor.rules.mode import mode_in
