@@ -180,7 +180,7 @@ def _contest(finding: Finding, late: JournalEntry) -> Finding:
         "recorded": stamp(event.recorded) if event.recorded else None,
         "received": stamp(late.received_at),
     }
-    return msgspec.structs.replace(finding, state="contested", evidence={**finding.evidence, "late": times})
+    return msgspec.structs.replace(finding, state="contested", evidence={**finding.evidence, "came_late": times})
 
 
 def _stage(case: CaseFile, clocks: Clocks) -> Stage:

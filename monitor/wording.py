@@ -111,7 +111,7 @@ def say_finding(finding: Finding, lang: Lang, book: Rulebook) -> str:
     if finding.state == "provisional":
         said += _join(text("finding.provisional", lang), lang)
     if finding.state == "contested":
-        late = evidence["late"]
+        late = evidence["came_late"]
         times = {name: say_instant(late[name], calendar) for name in ("occurred", "received")}
         recorded = say_instant(late["recorded"], calendar) if late["recorded"] else "—"
         kind = text(f"event.{late['type']}", lang)

@@ -94,7 +94,7 @@ def test_the_breach_is_contested_with_all_three_times() -> None:
     entries[3] = JournalEntry(event, entries[3].received_at, b"other")
     said = finding(judge(entries, LATER), "V01")
     assert (said.state, said.kind, said.occurred_at) == ("contested", "conduct", end_of("2009-03-09"))
-    assert said.evidence["late"] == {
+    assert said.evidence["came_late"] == {
         "event": "hall/finish",
         "type": "finish",
         "occurred": "2009-03-09T09:00:00Z",
@@ -161,7 +161,7 @@ def test_of_events_that_came_late_together_the_one_that_erases_is_named() -> Non
     together = "2009-03-11 08:00"
     fee = at("2009-03-09 09:00", "fee", received=together)
     assessment = judge(case(*OPEN, fee, finish(together), ARCHIVE), LATER)
-    assert finding(assessment, "V01").evidence["late"]["event"] == "hall/finish"
+    assert finding(assessment, "V01").evidence["came_late"]["event"] == "hall/finish"
 
 
 def test_a_contested_finding_waits_until_its_past_may_be_judged() -> None:

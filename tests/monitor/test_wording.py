@@ -51,6 +51,18 @@ def test_a_contested_breach_is_told_with_its_three_times() -> None:
     assert "2009-03-12 08:00" in said
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_contested_order_keeps_both_its_steps(lang: Lang) -> None:
+    """What came late is told beside the two steps whose order was wrong, not in the place of one."""
+    lines = (
+        *OPENED,
+        at("2009-03-02 09:30", "approve", name="wrong", outcome="refused"),
+        at("2009-03-20 09:30", "retract", target="wrong"),
+    )
+    said = say_finding(finding(judge(case(*lines), "2009-03-21 00:00"), "V07"), lang, BOOK)
+    assert all(time in said for time in ("2009-03-02 09:30", "2009-03-02 10:00", "2009-03-20 09:30"))
+
+
 @pytest.mark.parametrize(
     ("written", "extension", "zh", "en"),
     [
