@@ -131,7 +131,7 @@ def at(
     due: str | None = None,
     window: str | None = None,
     item: str | None = None,
-    recorded: str | None = None,
+    recorded: str | datetime | None = None,
     operator: str | None = None,
     channel: str | None = None,
     **data: Any,
@@ -148,7 +148,7 @@ def at(
         "channel": channel,
     }
     if recorded is not None:
-        fields["recorded"] = when(recorded)
+        fields["recorded"] = when(recorded) if isinstance(recorded, str) else recorded
     instant = when(written) if isinstance(written, str) else written
     arrival = when(received) if isinstance(received, str) else received
     return Line(instant, T(kind), source, name, arrival, fields, EventData(**data))

@@ -13,6 +13,7 @@ from monitor.assessment import LATE_ARRIVALS_MAX
 from monitor.events import EventType
 from monitor.explain import explain
 from monitor.rulebook.model import Region, Source
+from monitor.rules import RULES
 from monitor.verdict import MEASURES, Assessment, JournalEntry, Light, Measure, finding_id
 from tests.monitor.cases import (
     BOOK,
@@ -34,6 +35,7 @@ from tests.monitor.cases import (
     with_mode,
     with_source,
 )
+from tests.said import entered, said
 
 LATER = "2009-12-31 00:00"
 APPLY = at("2009-03-02 09:00", "apply")
@@ -308,21 +310,9 @@ def lines(draw: st.DrawFn) -> Line:
     time = START + draw(quarters(40))
     delay = draw(st.sampled_from([timedelta(), timedelta(), timedelta(minutes=6), timedelta(hours=30)]) | quarters(20))
     names = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h"])
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = draw(said(EventType(kind), time))
     if kind == "retract":
         data["target"] = draw(names)
-    if kind == "transfer":
-        data["to"] = draw(st.sampled_from([None, ("fire",), ("fire", "water"), ("land",)]))
-    if kind in ("suspend", "resume"):
-        data["procedure"] = draw(st.sampled_from([None, "testing", "hearing", "waiting"]))
-    if kind == "suspend":
-        data["planned_days"] = draw(st.sampled_from([None, 1, 2.5, 20]))
-    if kind == "extend":
-        data |= {"days": draw(st.sampled_from([None, 3, 10])), "approver_role": draw(st.sampled_from([None, "clerk"]))}
-    if kind in ("approve", "finish"):
-        data["outcome"] = draw(st.sampled_from([None, "granted", "refused", "returned"]))
-    if kind == "accept":
-        data["deferred_until"] = draw(st.none() | quarters(12).map(lambda span: time + span))
     if kind.startswith("card_"):
         data["finding"] = finding_id("C1", *draw(st.sampled_from([("V01", "promised"), ("V04", "notice"), ("V06",)])))
     due = draw(st.none() | st.none() | st.sampled_from(["2009-03-10 17:30", "2009-03-01 00:00", "2009-04-30 12:00"]))
@@ -334,6 +324,7 @@ def lines(draw: st.DrawFn) -> Line:
         received=time + delay,
         department=draw(st.sampled_from(["land", "land", "fire", "water", "navy"])),
         due=due,
+        **draw(entered(time)),
         **data,
     )
 
@@ -415,6 +406,18 @@ def test_every_assessment_is_well_formed(entries: list[JournalEntry], moment: An
     stored = msgspec.msgpack.encode(assessment)
     assert msgspec.msgpack.decode(stored, type=Assessment) == assessment
     assert "D04" not in {said.rule for said in assessment.findings}
+
+
+@given(entries=CASES, moment=MOMENTS)
+def test_rules_are_spared_only_cases_they_have_nothing_to_say_of(entries: list[JournalEntry], moment: Any) -> None:
+    """Rules asked of every case, whatever events and clocks it has, find what they find when spared some."""
+    spared = judge(entries, moment)
+    asked = {name: msgspec.structs.replace(each, about=frozenset(), clocks=frozenset()) for name, each in RULES.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, each in asked.items():
+            patch.setitem(RULES, name, each)
+        fresh = book_with(name=BOOK.name)  # rules in use are remembered with the rulebook
+        assert judge(entries, moment, fresh).findings == spared.findings
 
 
 @given(first=CASES, years=st.integers(-18, 89))

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.rules import RULES
 from monitor.rules.rule import Rule, Subject, Violation
-from monitor.verdict import Assessment, JournalEntry, Severity
+from monitor.verdict import Severity
 from tests.monitor.cases import (
     BOOK,
     TICK,
@@ -475,23 +475,6 @@ def test_a_rule_that_crashes_is_itself_a_finding(broken: str) -> None:
     assert (said.kind, said.subject, said.state) == ("data", broken, "live")
     assert "ZeroDivisionError" in said.evidence["error"]
     assert ("V01", "live") in found(assessment)
-
-
-@every_offence
-def test_a_rule_is_spared_only_cases_it_has_nothing_to_say_of(offence: Offence) -> None:
-    """Rules asked of every case, whatever events and clocks it has, find what they find when spared some."""
-    entries = case(*offence.kept, offence.wrong, item=offence.item)
-    spared = judge(entries, offence.until)
-    assert all_asked(entries, offence.until) == spared
-
-
-def all_asked(entries: list[JournalEntry], until: str) -> Assessment:
-    """Assess with every rule asked of every case."""
-    asked = {name: msgspec.structs.replace(each, about=frozenset(), clocks=frozenset()) for name, each in RULES.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, each in asked.items():
-            patch.setitem(RULES, name, each)
-        return judge(entries, until, book_with(name="另一本"))  # rules in use are remembered with the rulebook
 
 
 def test_every_rule_says_what_it_rests_on() -> None:

@@ -19,17 +19,22 @@ from monitor.rulebook.model import (
     CalendarRules,
     ClockProfile,
     ClosedDay,
+    Delegation,
     Department,
+    Fee,
     Item,
     Limits,
+    Material,
     Region,
     Rulebook,
     RuleSetting,
     Season,
     Source,
 )
+from monitor.rules import RULES
 from streams.engine import Delivery, Engine
 from tests.databases import scratch_ledger
+from tests.said import entered, said
 
 START = datetime(2009, 3, 2, 1, tzinfo=UTC)
 END = START + timedelta(days=120)
@@ -41,7 +46,10 @@ RULEBOOK = Rulebook(
     name="试验市",
     name_en="Test city",
     regions=(Region(code="4509", name="市", name_en="city", level="city"),),
-    departments=tuple(Department(code=code, name=code, name_en=code, region="4509") for code in ("d1", "d2")),
+    departments=tuple(
+        Department(code=code, name=code, name_en=code, region="4509", delegations_complete=code == "d1")
+        for code in ("d1", "d2")
+    ),
     items=(
         Item(
             code="licence",
@@ -53,6 +61,9 @@ RULEBOOK = Rulebook(
             promised_limit="5 wd",
             statutory_limit="8 wd",
             step_limits={"accept": "3 wd"},
+            materials=(Material(code="M1", name="一"), Material(code="M2", name="二")),
+            fees=(Fee(code="F1", name="费", amount=10, basis="b"),),
+            two_persons=True,
         ),
         Item(
             code="joint",
@@ -68,6 +79,7 @@ RULEBOOK = Rulebook(
     sources=(
         Source(code="hall", name="大厅", owner="o", regions=("4509",)),
         Source(code="night", name="夜间", owner="o", regions=("4509",), lateness_hours=24, suspensions_at_end=True),
+        Source(code="daily", name="按日", owner="o", regions=("4509",), precision="day"),
         Source(code="blind", name="盲", owner="o", regions=("4509",), types=tuple(set(T) - {T.SUPPLEMENT_NOTICE})),
     ),
     calendar=CalendarRules(version="t", closed=(ClosedDay(day=date(2009, 4, 6), name="清明"),)),
@@ -79,47 +91,48 @@ RULEBOOK = Rulebook(
         ),
     ),
     limits=Limits(archive="5 wd", reply="5 wd"),
-    rules={f"V0{n}": RuleSetting(mode="card") for n in range(1, 8)},
+    delegations=(
+        Delegation(item="licence", power="approve", operator="O1", valid_from=date(2009, 1, 1), amount_max=9),
+    ),
+    rules={each.id: RuleSetting(mode="card") for each in RULES.values()},
 )
 
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> list[Delivery]:
     """Draw events of a few cases, each with the moment it was received: on time, late, doubled, contradicting."""
-    drawn = draw(st.lists(st.builds(_draft, **_PARTS), min_size=1, max_size=14))
-    return [Delivery(content(event), event.time + delay) for event, delay in drawn]
+    return draw(st.lists(_delivered(), min_size=1, max_size=14))
 
 
-def _draft(hours: int, delay: timedelta, kind: EventType, **parts: Any) -> tuple[Event, timedelta]:
-    event_time = START + timedelta(hours=hours)
-    data = {
-        T.SUSPEND: EventData(procedure="hearing", planned_days=2),
-        T.EXTEND: EventData(days=3, approver_role="organ_head"),
-        T.RETRACT: EventData(target="accept-0"),
-        T.APPLY: EventData(due=Due(event_time + timedelta(days=4))) if hours % 5 == 0 else EventData(),
-        T.TRANSFER: EventData(to=("d1", "d2")),
-    }.get(kind, EventData())
-    case, number = parts.pop("case"), parts.pop("number")
-    event = Event(id=f"{kind}-{number}", case=case, type=kind, time=event_time, region="4509", data=data, **parts)
-    return event, delay
+@st.composite
+def _delivered(draw: st.DrawFn) -> Delivery:
+    kind, time = draw(st.sampled_from(_KINDS)), START + timedelta(hours=draw(st.integers(0, 24 * 20)))
+    data = draw(said(kind, time))
+    if kind is T.RETRACT:
+        data["target"] = "accept-0"
+    if kind is T.APPLY and draw(st.booleans()):
+        data["due"] = Due(time + timedelta(days=4))
+    event = Event(
+        id=f"{kind}-{draw(st.integers(0, 1))}",
+        case=draw(st.sampled_from(["c1", "c1", "c2"])),
+        type=kind,
+        time=time,
+        region="4509",
+        source=draw(st.sampled_from(["hall", "hall", "night", "blind", "daily"])),
+        item=draw(st.sampled_from(["licence", "licence", "joint", "nobody-knows"])),
+        department=draw(st.sampled_from(["d1", "d2"])),
+        data=EventData(**data),
+        **draw(entered(time)),
+    )
+    delay = draw(st.sampled_from([timedelta(0), timedelta(minutes=3), timedelta(hours=20), timedelta(days=6)]))
+    return Delivery(content(event), event.time + delay)
 
 
-_PARTS: dict[str, st.SearchStrategy[Any]] = {
-    "hours": st.integers(0, 24 * 20),
-    "delay": st.sampled_from([timedelta(0), timedelta(minutes=3), timedelta(hours=20), timedelta(days=6)]),
-    "kind": st.sampled_from(
-        [
-            *(T.CONSULT, T.APPLY, T.RECEIVED, T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_RECEIVED, T.ACCEPT, T.ACCEPT, T.REFUSE),
-            *(T.TRANSFER, T.SUSPEND, T.RESUME, T.EXTEND, T.APPROVE, T.APPROVE, T.FINISH, T.FINISH, T.ISSUE, T.ARCHIVE),
-            *(T.WITHDRAW, T.RETRACT),
-        ]
-    ),
-    "case": st.sampled_from(["c1", "c1", "c2"]),
-    "number": st.integers(0, 1),
-    "source": st.sampled_from(["hall", "hall", "night", "blind"]),
-    "item": st.sampled_from(["licence", "licence", "joint", "nobody-knows"]),
-    "department": st.sampled_from(["d1", "d2"]),
-}
+_KINDS = [
+    *(T.CONSULT, T.APPLY, T.RECEIVED, T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_RECEIVED, T.REFUSE),
+    *(T.ACCEPT, T.ACCEPT, T.TRANSFER, T.SITE_CHECK, T.HEARING, T.SUSPEND, T.SUSPEND, T.RESUME, T.EXTEND, T.FEE, T.FEE),
+    *(T.APPROVE, T.APPROVE, T.FINISH, T.FINISH, T.ISSUE, T.ARCHIVE, T.WITHDRAW, T.VOID, T.RETRACT),
+]
 
 
 @contextmanager
