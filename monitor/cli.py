@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
     "readiness": Place("readiness", "readiness", "Say what a source's feed is like, and what to change first."),
+    "rules": Place("rules", "app", "List rules with their modes; review and promote them."),
     "users": Place("users", "app", "Add, list and disable users; say what they see."),
     "audit": Place("audit", "audit", "Show who did what."),
     "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),

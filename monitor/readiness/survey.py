@@ -10,16 +10,15 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from monitor.events import Event, EventType, from_content
-from monitor.ledger import judging
 from monitor.ledger.packing import unpack_entries
-from monitor.ledger.schema import cases, findings, journal, positions, rejects, sources
+from monitor.ledger.schema import cases, findings, journal, rejects, sources
 from monitor.readiness.filled import Fields, Filled
 from monitor.readiness.order import Inversions, StepOrder
 from monitor.readiness.spread import Durations, Spread
 from monitor.rulebook.model import Rulebook, Source
+from monitor.sampling import SAMPLE_MIN, sets_with
 
 ROWS_AT_ONCE: Final = 1_000
-SAMPLES: Final = 20
 
 T = EventType
 _NOBODYS: Final = frozenset({T.HEARTBEAT, T.RETRACT, T.CARD_UPHELD, T.CARD_CANCELLED, T.CARD_CONFIRMED})
@@ -106,7 +105,7 @@ def survey(connection: Connection, rulebook: Rulebook, version: int, source: Sou
     """Read everything a source sent, judged by a rulebook. Reads the journal once, and the cases it is in."""
     feed = _Feed(rulebook, source)
     feed.read_journal(connection)
-    sets = _source_sets(connection, source.code)
+    sets = sets_with(connection, source.code)
     feed.read_cases(connection, sets)
     departments = _departments_of(rulebook, source)
     items = {item.code for item in rulebook.items if item.department in departments}
@@ -235,13 +234,6 @@ def _departments_of(rulebook: Rulebook, source: Source) -> set[str]:
     return {department.code for department in rulebook.departments if department.region in regions}
 
 
-def _source_sets(connection: Connection, source: str) -> list[str]:
-    """Name the sets of sources of cases that a source is in."""
-    streams = connection.execute(select(positions.c.stream)).scalars().all()
-    found = {each for stream in streams for each in judging.source_sets(connection, stream)}
-    return sorted(each for each in found if source in judging.split(each))
-
-
 def _hits(connection: Connection, sets: list[str]) -> list[RuleHits]:
     """Count what each rule finds in cases of these sets of sources, by mode, and draw cases.
 
@@ -255,7 +247,7 @@ def _hits(connection: Connection, sets: list[str]) -> list[RuleHits]:
     for row in _stream(connection, query.where(*standing).order_by(findings.c.id)):
         key = (row.rule, row.kind, row.mode)
         counted[key] += 1
-        if len(drawn[key]) < SAMPLES and row.case not in drawn[key]:
+        if len(drawn[key]) < SAMPLE_MIN and row.case not in drawn[key]:
             drawn[key].append(row.case)
     return [RuleHits(*key, counted[key], drawn[key]) for key in sorted(counted)]
 

@@ -1,75 +1,18 @@
 """The survey of a feed with known defects: each is found, counted, and leads to its advice; a good feed gets none."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from monitor.events import Event, EventData, EventType
-from monitor.ledger import Ledger
-from monitor.readiness import Advice, Readiness, advise, survey
-from monitor.readiness.advice import Code
-from monitor.rulebook.model import ClockProfile, Delegation, Department, Rulebook, RuleSetting, Source, Window
-from streams.engine import Delivery, Engine
-from tests.databases import ledger_url
-from tests.monitor.cases import SEASON
+from monitor.readiness import advise
+from monitor.rulebook.model import Rulebook, RuleSetting
+from tests.monitor.readiness.feed import BOOK, HALL, STEPS, Feed, T, case
 from tests.small_centre import RULEBOOK, at, event, heartbeat
 
 pytestmark = pytest.mark.usefixtures("each_database")
-
-T = EventType
-STEPS = (T.APPLY, T.ACCEPT, T.APPROVE, T.FINISH, T.ISSUE)
-HALL = Source(
-    code="hall", name="大厅", owner="中心", regions=("4509",), types=(*STEPS, T.HEARTBEAT), baseline=date(2026, 1, 1)
-)
-ITEM = RULEBOOK.items[0]
-BOOK = replace(
-    RULEBOOK,
-    departments=(
-        replace(RULEBOOK.departments[0], delegations_complete=True),
-        Department(code="far", name="远", name_en="Far", region="4501"),
-    ),
-    items=(
-        RULEBOOK.items[0],
-        replace(RULEBOOK.items[0], code="i2"),
-        replace(RULEBOOK.items[0], code="i9", department="far"),
-    ),
-    windows=(Window(code="w1", department="land", name="一号"),),
-    delegations=(
-        Delegation(item="i1", power="approve", operator="li", valid_from=date(2026, 1, 1)),
-        Delegation(item="i1", power="approve", operator="wu", valid_from=date(2026, 1, 1), valid_to=date(2026, 1, 31)),
-    ),
-    profiles=(ClockProfile(code="next_day", kind="next_day", seasons=(SEASON,)),),
-    sources=(HALL, Source(code="night", name="夜间", owner="中心", regions=("4509",))),
-    rules={name: RuleSetting(mode="card") for name in ("V01", "V02", "V04", "V05", "V06", "V07")},
-)
-
-
-class Feed:
-    """A ledger to which a source delivers."""
-
-    def __init__(self, folder: Path, rulebook: Rulebook = BOOK) -> None:
-        self.ledger = Ledger.open(ledger_url(folder), folder=folder)
-        self.ledger.publish(rulebook)
-        self.rulebook = rulebook
-        self.engine = Engine(self.ledger)
-
-    def deliver(self, *events: Event, delay: timedelta = timedelta(seconds=20), backfill: bool = False) -> None:
-        """Deliver events so long after they happened."""
-        for each in events:
-            delivery = Delivery(event=each, received_at=None if backfill else each.time + delay, backfill=backfill)
-            self.engine.process([delivery], at(400))
-
-    def survey(self, source: str = "hall") -> Readiness:
-        """Survey a source."""
-        with self.ledger.read() as connection:
-            return survey(connection, self.rulebook, 1, self.rulebook.source[source])
-
-    def advice(self) -> dict[Code, Advice]:
-        """Survey the hall and ask for advice."""
-        return {each.code: each for each in advise(self.survey(), self.rulebook)}
 
 
 @pytest.fixture
@@ -77,33 +20,15 @@ def feed(tmp_path: Path) -> Iterator[Feed]:
     """A ledger nothing was delivered to."""
     made = Feed(tmp_path)
     yield made
-    made.engine.close()
-    made.ledger.close()
+    made.close()
 
 
 def other(feed: Feed, tmp_path: Path, rulebook: Rulebook) -> Feed:
     """Begin again with another rulebook."""
-    feed.engine.close()
-    feed.ledger.close()
+    feed.close()
     (tmp_path / "other").mkdir()
     feed.__init__(tmp_path / "other", rulebook)  # type: ignore[misc]
     return feed
-
-
-def case(name: str, day: float = 0, **change: object) -> list[Event]:
-    """A case that is as it should be, but for what is changed in each event."""
-    times = zip(STEPS, (0.5, 0.6, 1.1, 1.2, 1.3), strict=True)
-    data = {T.APPROVE: EventData(outcome="granted"), T.FINISH: EventData(outcome="granted")}
-    given = {"operator": "li", "window": "w1", **change}
-    return [
-        replace(
-            event(kind.value, name, at(day + hours, 0.03)),
-            recorded=at(day + hours, 0.031),
-            data=data.get(kind, EventData(voucher="v")),
-            **given,
-        )
-        for kind, hours in times
-    ]
 
 
 def test_a_source_that_sent_nothing_is_told_so(feed: Feed) -> None:
