@@ -19,6 +19,9 @@ UNPRIVILEGED = "nobody"
 FAST = ("-c", "fsync=off", "-c", "full_page_writes=off")
 """For tests in which the machine does not lose power. A commit is still handed to the operating system."""
 
+_UNTIL_ITS_STARTER_ENDS = 'exec 3<&0; (read -r _ <&3; kill -INT $$) & exec "$@" 3<&- </dev/null'
+"""The server stops when the pipe it is started with is closed, however the tests end."""
+
 _ACCESS = """
 local all +keyed scram-sha-256
 local all all trust
@@ -66,8 +69,9 @@ class PostgresServer:
         command = [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-h", "", "-p", "5432"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *self._settings],
+                ["sh", "-c", _UNTIL_ITS_STARTER_ENDS, "sh", *command, *self._settings],
                 cwd=self.folder,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -95,14 +99,19 @@ class PostgresServer:
         for pid in (self._process.pid, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait(START_SECONDS)
+        self._end()
 
     def stop(self) -> None:
         """End it, and remove what it kept."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(START_SECONDS)
+        if self._process is not None:
+            self._end()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(START_SECONDS)
 
     def program(self, name: str) -> Path:
         """Find one of the programs that come with the server, as pg_dump."""
