@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from monitor.ledger.packing import to_json
 from monitor.ledger.schema import findings, outbox
-from monitor.ledger.upsert import upsert
+from monitor.ledger.upsert import append, upsert
 from monitor.verdict import TOLD, TOLD_STATES, Finding, Severity
 
 CHUNK = 500
@@ -90,8 +90,7 @@ def write_findings(connection: Connection, stream: str, horizon: datetime, chang
         stands = _announces(act, delivery, was_announced)
         rows.append(_finding_row(stream, horizon, change, stands))
     upsert(connection, findings, rows, keep=frozenset({"detected_at"}))
-    if acts:
-        connection.execute(outbox.insert(), acts)
+    append(connection, outbox, acts)
 
 
 def finding_columns(finding: Finding, place: Place) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from monitor.events import Event
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.links import hash_row, link, skipped_to
 from monitor.ledger.schema import journal
 from monitor.ledger.stored import plainly
+from monitor.ledger.upsert import append
 
 
 @cache
@@ -91,4 +92,4 @@ class JournalTail:
             seq = row["seq"]
             row["chain_hash"] = known[seq] = link(known[seq - 1], known[skipped_to(seq)], row_hash(row))
         self.chain_hash = known[self.seq]
-        connection.execute(insert(journal), self._rows)
+        append(connection, journal, self._rows)

@@ -7,6 +7,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -115,6 +116,7 @@ def _engine(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "handle_error", _wait_while_read_only)
+    event.listen(engine, "do_executemany", _copy)
     return engine
 
 
@@ -131,6 +133,18 @@ def _prepare(connection: Any, record: object) -> None:
     connection.autocommit = True
     connection.execute(_SESSION)
     connection.autocommit = False
+
+
+def _copy(cursor: Any, statement: str, rows: list[tuple[Any, ...]], context: ExecutionContext) -> bool:
+    """Send the rows of a COPY; any other statement takes its usual way."""
+    types = context.execution_options.get("copy_types")
+    if types is None:
+        return False
+    with cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+    return True
 
 
 def _wait_while_read_only(context: ExceptionContext) -> None:

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from monitor.events import EVENT_BYTES_MAX, EventError
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.keyfiles import existing_key, key_in
 from monitor.ledger.schema import rejects
 from monitor.ledger.sqlite import overwriting
+from monitor.ledger.upsert import append
 
 _TEXT_MAX: Final = 500
 """Field names and details come from outside; longer ones are cut, the digest still tells deliveries apart."""
@@ -115,8 +116,7 @@ def _kept(text: str) -> str:
 
 def write(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Write rows made by `Vault.row`."""
-    if rows:
-        connection.execute(insert(rejects), rows)
+    append(connection, rejects, rows)
 
 
 def newest(

@@ -14,8 +14,8 @@ from typing import Any
 
 COMMIT = "sqlalchemy.engine.default:DefaultDialect.do_commit"
 """Every commit of the ledger goes through here."""
-INSERT = "sqlalchemy.engine.default:DefaultDialect.do_executemany"
-"""Bulk writes: dying behind one is dying in the middle of a transaction."""
+WRITTEN = "monitor.ledger.journal:JournalTail.write"
+"""Dying behind it is dying in the middle of a transaction."""
 END_IMPORT = "streams.engine:Engine.end_import"
 
 

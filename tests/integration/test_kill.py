@@ -21,7 +21,7 @@ from monitor.rulebook.load import load
 from streams.engine import Delivery, Engine
 from tests.databases import unmade_ledger_url
 from tests.integration import town
-from tests.integration.crash_at import COMMIT, END_IMPORT, INSERT
+from tests.integration.crash_at import COMMIT, END_IMPORT, WRITTEN
 from tests.integration.program import (
     START_SECONDS,
     Up,
@@ -111,7 +111,7 @@ def test_an_import_killed_at_chosen_moments_ends_undisturbed(log: Log, tmp_path:
     every_commit = [(moment, n // 2, COMMIT) for n, moment in enumerate(("before", "after") * 5, start=2)]
     moments = [
         ("after", 1, COMMIT),
-        ("after", 2, INSERT),
+        ("after", 2, WRITTEN),
         *every_commit[: KILLS if "MONITOR_KILLS" in os.environ else 0],
         ("before", 1, END_IMPORT),
         ("after", 1, END_IMPORT),
