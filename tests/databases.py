@@ -114,8 +114,8 @@ class PostgresDatabases:
         """The name of a database that holds an empty ledger."""
         if not self._template:
             self._template = self._create("template0")
-            with Ledger.open(self._url_of(self._template)) as ledger, ledger.write() as connection:
-                connection.exec_driver_sql(_SPOKEN_BY_SQLITE)
+            Ledger.open(self._url_of(self._template)).close()
+            self.execute(_SPOKEN_BY_SQLITE, self._template)
         return self._template
 
     def _create(self, template: str, options: str = "") -> str:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.types.numeric import NumericBinaryLoader
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import ExecutionContext
@@ -24,13 +26,13 @@ _READ_ONLY: Final = "25006"
 _NO_RIGHT: Final = "42501"
 
 # A writer whose machine is gone must not hold its locks for the two hours systems wait by default.
-_SESSION: Final = f"""
-SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';
-SET tcp_keepalives_idle = 10;
-SET tcp_keepalives_interval = 5;
-SET tcp_keepalives_count = 3;
-SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-"""
+_SESSION: Final = (
+    f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
+    "SET tcp_keepalives_idle = 10",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3",
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+)
 """What each session begins with. An event acknowledged is on disk, whatever the server's default is."""
 
 _KEEPALIVE: Final[dict[str, int]] = {
@@ -120,18 +122,36 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-class _NumberLoader(Loader):
+class _BinaryCursor(psycopg.Cursor[Any]):
+    """Fetch rows as the server has them: bytes as bytes, not written out in hexadecimal digits."""
+
+    def __init__(self, connection: psycopg.Connection[Any], **options: Any) -> None:
+        super().__init__(connection, **options)
+        self.format = Format.BINARY
+
+
+class _BinaryServerCursor(psycopg.ServerCursor[Any]):
+    """The same for rows fetched by and by."""
+
+    def __init__(self, connection: psycopg.Connection[Any], name: str, **options: Any) -> None:
+        super().__init__(connection, name, **options)
+        self.format = Format.BINARY
+
+
+class _NumberLoader(NumericBinaryLoader):
     """Read sums and means as SQLite gives them: whole numbers as int, others as float."""
 
-    def load(self, data: Buffer) -> int | float:
-        written = bytes(data)
-        return int(written) if written.lstrip(b"-").isdigit() else float(written)
+    def load(self, data: Buffer) -> int | float:  # type: ignore[override]
+        number = super().load(data)
+        return int(number) if number.as_tuple().exponent == 0 else float(number)
 
 
 def _prepare(connection: Any, record: object) -> None:
+    connection.cursor_factory, connection.server_cursor_factory = _BinaryCursor, _BinaryServerCursor
     connection.adapters.register_loader("numeric", _NumberLoader)
     connection.autocommit = True
-    connection.execute(_SESSION)
+    for statement in _SESSION:
+        connection.execute(statement)
     connection.autocommit = False
 
 

@@ -66,8 +66,8 @@ def _write(connection: Connection, table: Table, rows: Rows, merge: _Merge, keep
     if plan.stage is not None:
         connection.exec_driver_sql(plan.stage)
     connection.exec_driver_sql(plan.copy, written, execution_options={"copy_types": plan.types})
-    if plan.unstage is not None:
-        connection.exec_driver_sql(plan.unstage)
+    for statement in plan.unstage:
+        connection.exec_driver_sql(statement)
 
 
 class _Plan(NamedTuple):
@@ -82,7 +82,7 @@ class _Plan(NamedTuple):
     copy: str | None = None
     types: tuple[str, ...] = ()
     stage: str | None = None
-    unstage: str | None = None
+    unstage: tuple[str, ...] = ()
 
 
 @cache
@@ -102,7 +102,7 @@ def _plan(table: Table, dialect: str, names: tuple[str, ...], merge: _Merge, kee
     # Emptied at once, for there may be more in this transaction, and again by its end, which gives the space back.
     like = f"(LIKE {table.name} INCLUDING DEFAULTS)"
     stage = f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} {like} ON COMMIT DELETE ROWS"
-    unstage = f"{into} SELECT {columns} FROM {target}{conflict}; DELETE FROM {target}"  # noqa: S608 - names of ours
+    unstage = (f"{into} SELECT {columns} FROM {target}{conflict}", f"DELETE FROM {target}")  # noqa: S608 - names of ours
     return plan._replace(stage=stage, unstage=unstage)
 
 
