@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from monitor.ledger import LedgerError
+from monitor.ledger import LedgerError, audit
 from monitor.ledger.seal import Seal, from_document, public_key_of, seal, to_document, verify_seal
 from streams.engine import Engine
 from tests.small_centre import at, delivered, event, opened_engine
@@ -93,3 +93,32 @@ def test_what_is_no_seal_is_named() -> None:
     """Another document is refused with what was expected."""
     with pytest.raises(LedgerError, match="monitor seal"):
         from_document(b'{"statement": 1}')
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE audit SET chain_hash = zeroblob(32)", "the chain of audit was changed at or before row 1"),
+        ("DELETE FROM audit", "the chain of audit has no row 1, which was sealed"),
+    ],
+)
+def test_an_audit_changed_afterwards_breaks_the_seal(engine: Engine, statement: str, said: str) -> None:
+    """The chains of actions and audit are sealed as the journal is, with their heads."""
+    with engine.ledger.write() as connection:
+        connection.execute(text("DELETE FROM audit"))
+        connection.execute(text("DELETE FROM chains"))
+        audit.record(connection, "os:root", "user.add", "user:li", {})
+    sealed = seal(engine.ledger)
+    assert [(end.name, end.seq) for end in sealed.statement.chains] == [("actions", 0), ("audit", 1)]
+    check(engine, sealed)
+    with engine.ledger.write() as connection:
+        connection.execute(text(statement))
+    with pytest.raises(LedgerError, match=said):
+        check(engine, sealed)
+
+
+def test_a_seal_of_the_first_version_is_refused_by_name() -> None:
+    """It cannot be of any ledger this program opens; the answer says what to check it with."""
+    old = b'{"statement": {"ledger": "x", "heads": [], "rulebooks": []}, "public_key": "a", "signature": "b"}'
+    with pytest.raises(LedgerError, match=r"of version 1, .* with the program that made them"):
+        from_document(old)
