@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),
     "seal": Place("seal", "seal", "Sign where every chain of the ledger ends."),
+    "evidence": Place("evidence", "app", "Export the evidence on a case as a bundle, and verify bundles."),
     "act": Place("act", "act", "Acknowledge, answer, appeal, supervise or close a finding."),
     "rejects": Place("rejects", "app", "List and show what was rejected."),
     "texts": Place("texts", "app", "Show and erase the free texts of a case."),

@@ -7,10 +7,13 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, select
 
 from monitor.events import Event
+from monitor.ledger.errors import Refusal
 from monitor.ledger.instants import from_us, to_us
 from monitor.ledger.packing import unpack_assessment, unpack_entries
 from monitor.ledger.schema import cases, findings
-from monitor.scope import Scope
+from monitor.people import Actor, require_among
+from monitor.rulebook.model import Rulebook
+from monitor.scope import Scope, scope_of
 from monitor.verdict import Assessment, Severity
 
 PAGE_MAX: Final = 500
@@ -73,10 +76,16 @@ def read_case(connection: Connection, case: str, scope: Scope) -> CaseRecord | N
     return CaseRecord(msgspec.structs.replace(assessment, findings=seen), timeline)
 
 
-def sees_case(connection: Connection, case: str, scope: Scope) -> bool:
-    """Tell whether a case is in scope."""
-    query = select(cases.c.case).where(cases.c.case == case, *scope.conditions(cases))
-    return connection.execute(query).first() is not None
+def require_case(connection: Connection, actor: Actor, rulebook: Rulebook, case: str) -> None:
+    """Leave the texts of and the evidence on a case to inspectors and admins who see it.
+
+    Where there are none they are for whoever has the ledger's file. Raises Refusal.
+    """
+    require_among(connection, actor, "inspector", "admin")
+    if actor.user is not None:
+        seen = scope_of(actor.user, rulebook).conditions(cases)
+        if connection.execute(select(cases.c.case).where(cases.c.case == case, *seen)).first() is None:
+            raise Refusal("evidence.no_case", case=case)
 
 
 def read_findings(

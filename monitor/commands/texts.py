@@ -1,6 +1,6 @@
 """`monitor texts`: read and erase the free texts of a case; both stand in the audit."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,12 +18,6 @@ from monitor.commands.options import (
 )
 from monitor.language import text
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from monitor.people import Actor
-    from monitor.rulebook.model import Rulebook
-
 CaseArgument = Annotated[str, typer.Argument(help="The case number.")]
 
 app = typer.Typer(no_args_is_help=True, help="Show and erase the free texts of a case.")
@@ -40,13 +34,14 @@ def show(
 ) -> None:
     """Show what was written about a case, for inspectors; that it was read is audited."""
     from monitor.ledger import audit
+    from monitor.reading import require_case
 
     spoken = language(lang)
     with opened(ledger, lang=spoken) as book:
         actor = acting(book, as_name, as_file, spoken)
         rulebook = book.rulebooks(book.horizon()).current.rulebook
         with book.write() as connection:
-            _check_access(connection, actor, rulebook, case)
+            require_case(connection, actor, rulebook, case)
             kept = book.texts.of_case(connection, case)
             audit.record(connection, actor.name, "text.show", f"case:{case}", {"texts": len(kept)})
     if as_json:
@@ -77,6 +72,7 @@ def erase(
 ) -> None:
     """Erase the texts of a case for good; marks, verdicts and chains stay as they are."""
     from monitor.ledger.erasure import erase_texts
+    from monitor.reading import require_case
 
     spoken = language(lang)
     if not reason.strip():
@@ -85,7 +81,7 @@ def erase(
     with opened(ledger, lang=spoken) as book:
         actor = acting(book, as_name, as_file, spoken)
         with book.read() as connection:
-            _check_access(connection, actor, book.rulebooks(book.horizon()).current.rulebook, case)
+            require_case(connection, actor, book.rulebooks(book.horizon()).current.rulebook, case)
         done = erase_texts(book, case, reason.strip(), actor.name)
     if as_json:
         print_document(done)
@@ -93,15 +89,3 @@ def erase(
     out.print(text("texts.erased_now", spoken, case=case, count=done.texts), markup=False)
     if not done.copies_gone:
         out.print(text("texts.copies_left", spoken), style="yellow")
-
-
-def _check_access(connection: "Connection", actor: "Actor", rulebook: "Rulebook", case: str) -> None:
-    """Leave texts to inspectors and admins within their scope; where there are none, to who has the ledger's file."""
-    from monitor.ledger.errors import Refusal
-    from monitor.people import require_among
-    from monitor.reading import sees_case
-    from monitor.scope import scope_of
-
-    require_among(connection, actor, "inspector", "admin")
-    if actor.user is not None and not sees_case(connection, case, scope_of(actor.user, rulebook)):
-        raise Refusal("texts.no_case", case=case)

@@ -69,6 +69,10 @@ class Statement(msgspec.Struct, frozen=True):
         """Find the end of a stream's journal; None: there was no such stream."""
         return next((head for head in self.heads if head.stream == stream), None)
 
+    def chain(self, name: str) -> ChainHead:
+        """Find the end of another chain."""
+        return next((end for end in self.chains if end.name == name), ChainHead(name, 0, ""))
+
 
 class Seal(msgspec.Struct, frozen=True):
     """A statement with the public key it was signed with and its Ed25519 signature, both in base64."""
@@ -93,19 +97,24 @@ _json = msgspec.json.Encoder(order="deterministic")
 
 def seal(ledger: Ledger, key_file: Path | None = None) -> Seal:
     """Sign where every chain ends now, and the rulebooks. The key is made on first use, in the ledger's folder."""
-    key = _key(ledger, key_file)
+    key = seal_key(ledger, key_file)
     with ledger.read() as connection:
-        statement = state(ledger, connection)
-    return Seal(statement, _public(key), sign(key, _json.encode(statement)))
+        statement = state(ledger, connection, datetime.now(UTC))
+    return signed(key, statement)
 
 
-def state(ledger: Ledger, connection: Connection) -> Statement:
-    """State where every chain ends now, and the rulebooks."""
+def signed(key: Ed25519PrivateKey, statement: Statement) -> Seal:
+    """Make a seal of a statement."""
+    return Seal(statement, public_half(key), sign(key, _json.encode(statement)))
+
+
+def state(ledger: Ledger, connection: Connection, at: datetime) -> Statement:
+    """State where every chain ends, and the rulebooks."""
     ends = ((chain.name, chain.head(connection)) for chain in CHAINS)
     return Statement(
         version=VERSION,
         ledger=ledger.id,
-        sealed_at=datetime.now(UTC),
+        sealed_at=at,
         heads=tuple(
             Head(row.stream, row.seq, row.chain_hash.hex(), row.version)
             for row in connection.execute(select(positions).order_by(positions.c.stream))
@@ -180,10 +189,11 @@ def is_signed(written: bytes, signature: str, public_key: str) -> bool:
 
 def public_key_of(ledger: Ledger, key_file: Path | None = None) -> str:
     """Give the public key of this ledger's seals, to hand to a witness."""
-    return _public(_key(ledger, key_file))
+    return public_half(seal_key(ledger, key_file))
 
 
-def _public(key: Ed25519PrivateKey) -> str:
+def public_half(key: Ed25519PrivateKey) -> str:
+    """Give the public half of a key, in base64."""
     return b64encode(key.public_key().public_bytes_raw()).decode()
 
 
@@ -202,7 +212,8 @@ def _published(connection: Connection) -> tuple[Published, ...]:
     return tuple(Published(row.version, digest_of(row.content), row.in_force_from) for row in rows)
 
 
-def _key(ledger: Ledger, key_file: Path | None) -> Ed25519PrivateKey:
+def seal_key(ledger: Ledger, key_file: Path | None) -> Ed25519PrivateKey:
+    """Read the key of a ledger's seals, making it on first use. Raises LedgerError for a file that holds none."""
     path = key_file or ledger.folder / "seal.key"
     raw = key_in(path, lambda: b64encode(Ed25519PrivateKey.generate().private_bytes_raw()))
     try:
