@@ -34,12 +34,12 @@ def refused_without_reason(subject: Subject) -> Iterator[Violation]:
     """
     case = subject.case
     refusal, finish, void = case.refusal, case.first(T.FINISH), case.first(T.VOID)
-    refused = [event for event in case.all(T.APPROVE) if event.data.outcome == "refused"]
     if refusal is not None:
         lacks = [*_lacks(subject, [refusal]), *(() if refusal.data.voucher else ("voucher",))]
         yield from _refused(subject, refusal, lacks)
     if finish is not None and finish.data.outcome == "refused":
-        told = [finish, *refused, *((refusal,) if refusal is not None else ())]
+        decided = [event for event in case.all(T.APPROVE) if event.data.outcome == "refused"]
+        told = [finish, *decided, *((refusal,) if refusal is not None else ())]
         yield from _refused(subject, finish, _lacks(subject, told))
     if void is not None:
         yield from _refused(subject, void, _lacks(subject, [void]))

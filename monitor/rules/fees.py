@@ -64,7 +64,11 @@ def _out_of_order(subject: Subject, charged: list[Event]) -> Iterator[Violation]
 
 def _not_published(subject: Subject, charged: list[Event]) -> Iterator[Violation]:
     """Find amounts that are no published fee of the item, nor some of them together."""
+    item = subject.clocks.item
+    published = {fee.amount for fee in item.fees} if item is not None and len(item.fees) == 1 else set[float]()
     told = [event for event in charged if event.data.amount is not None]
+    if all(event.data.amount in published for event in told):
+        return
     unlike: dict[str | None, list[tuple[Event, list[float]]]] = {}
     for event in told:
         standards = _standards(subject, event)

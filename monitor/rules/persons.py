@@ -75,16 +75,16 @@ def _deciding(item: Item, event: Event) -> str:
     return event.department if event.department is not None and event.department in item.legs else item.department
 
 
-def _days(subject: Subject, event: Event) -> set[date]:
-    """Give the day of an event, with the one before or after where its clock may be off by so much."""
-    day, off = subject.case.current.days.day, subject.case.tolerance(event)
-    return {day(event.time), day(event.time - off), day(event.time + off)}
-
-
 def _holds(subject: Subject, row: Delegation, event: Event) -> bool:
-    """Tell whether a delegation held on the day of an event."""
-    days = _days(subject, event)
-    return any(row.valid_from <= day and (row.valid_to is None or day <= row.valid_to) for day in days)
+    """Tell whether a delegation held on the day of an event, or on the one its clock may have been off by."""
+    day, off = subject.case.current.days.day, subject.case.tolerance(event)
+    if _is_within(row, day(event.time)):
+        return True
+    return _is_within(row, day(event.time - off)) or _is_within(row, day(event.time + off))
+
+
+def _is_within(row: Delegation, day: date) -> bool:
+    return row.valid_from <= day and (row.valid_to is None or day <= row.valid_to)
 
 
 def _covers(row: Delegation, event: Event) -> bool:
@@ -120,15 +120,17 @@ def no_separation(subject: Subject) -> Iterator[Violation]:
     Accepted and approved the same case, where the item asks for two; checked a site alone; chaired the hearing of a
     case he reviewed or approved. Only persons told of are compared.
     """
-    yield from _accepted_and_approved(subject)
-    yield from _checked_alone(subject)
-    yield from _chaired_his_own(subject)
+    types, item = subject.case.by_type, subject.clocks.item
+    if item is not None and item.two_persons:
+        yield from _accepted_and_approved(subject)
+    if T.SITE_CHECK in types:
+        yield from _checked_alone(subject)
+    if T.HEARING in types:
+        yield from _chaired_his_own(subject)
 
 
 def _accepted_and_approved(subject: Subject) -> Iterator[Violation]:
-    case, item = subject.case, subject.clocks.item
-    if item is None or not item.two_persons:
-        return
+    case = subject.case
     accepted = {event.operator: event for event in reversed(case.all(T.ACCEPT)) if event.operator is not None}
     for event in case.all(T.APPROVE):
         if event.operator in accepted:
