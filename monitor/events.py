@@ -162,6 +162,7 @@ class EventData(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     finding: Code | None = None  # card_*: the finding decided on
 
 
+NO_DATA: Final = EventData()
 _INSTANTS: Final = ("due", "told_at", "deferred_until", "complete_until")
 
 
@@ -183,7 +184,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     channel: Channel | None = None
     direct_line: Code | None = None
     applicant: Code | None = None
-    data: EventData = EventData()
+    data: EventData = NO_DATA
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -253,20 +254,20 @@ def checked(event: Event) -> Event:
     if event.type is EventType.HEARTBEAT:
         if event.case is not None:
             raise EventError("superfluous", "case", "heartbeat")
-    else:
+    elif None in (event.case, event.region, event.department) or (event.item is None and event.type not in NO_ITEM):
         needed = ("case", "region", "department") if event.type in NO_ITEM else ("case", "region", "item", "department")
-        for field in needed:
-            if getattr(event, field) is None:
-                raise EventError("missing", field, event.type.value)
+        lacking = next(field for field in needed if getattr(event, field) is None)
+        raise EventError("missing", lacking, event.type.value)
     if event.type is EventType.RETRACT and event.data.target is None:
         raise EventError("missing", "data.target", "retract")
-    changes: dict[str, Any] = {"time": _in_range(event.time, "time")}
-    if event.recorded is not None:
-        changes["recorded"] = _in_range(event.recorded, "recorded")
-    data = event.data
-    if any(getattr(data, name) is not None for name in _INSTANTS):
-        changes["data"] = _data_in_utc(data)
-    return msgspec.structs.replace(event, **changes)
+    time, recorded, data = _in_range(event.time, "time"), event.recorded, event.data
+    if recorded is not None:
+        recorded = _in_range(recorded, "recorded")
+    if data is not NO_DATA and any(getattr(data, name) is not None for name in _INSTANTS):
+        data = _data_in_utc(data)
+    if time is event.time and recorded is event.recorded and data is event.data:
+        return event  # all its times are in UTC as they came
+    return msgspec.structs.replace(event, time=time, recorded=recorded, data=data)
 
 
 def content(event: Event) -> bytes:

@@ -17,7 +17,7 @@ from monitor.ledger.findings import CHUNK, Cause
 from monitor.ledger.imports import BEGIN, END, note_import
 from monitor.ledger.journal import JournalTail
 from monitor.ledger.judging import SourceState
-from monitor.ledger.packing import unpack_assessment, unpack_entries
+from monitor.ledger.packing import entries_of, unpack_assessment, unpack_written, written
 from monitor.ledger.positions import Position, save_position
 from monitor.ledger.schema import cases, journal
 from monitor.rulebook.model import RulebookHistory
@@ -51,6 +51,7 @@ class Turn:
         self._changes = Changes(stream, self.horizon, position.version + 1)
         self._rejects: list[dict[str, Any]] = []
         self._texts: list[dict[str, Any]] = []
+        self._judged_until: dict[str, datetime] = {}
 
     @cached_property
     def _rulebooks(self) -> RulebookHistory:
@@ -146,7 +147,9 @@ class Turn:
         seq = self._tail.append(event, admitted.content, content_hash, received_at, admitted.backfill)
         self._keep_text(admitted)
         if standing is not None:
-            standing.entries.append(JournalEntry(event, received_at, content_hash, seq))
+            entry = JournalEntry(event, received_at, content_hash, seq)
+            standing.entries.append(entry)
+            standing.written.append(written(entry, admitted.content))
             standing.live = standing.live or not admitted.backfill
         return Outcome("applied", event.id, event.case)
 
@@ -169,19 +172,30 @@ class Turn:
         return Outcome("rejected", event.id if event else None, event.case if event else None, error)
 
     def _state(self, source: str) -> SourceState:
-        return self.states.setdefault(source, SourceState())
+        state = self.states.get(source)
+        if state is None:
+            state = self.states[source] = SourceState()
+        return state
 
     def _judge(self, standing: Standing, cause: Cause, why: dict[str, Any]) -> None:
         before = standing.before
         standing.source_set = judging.source_set(standing.entries)
-        rulebook = self._rulebooks.current.rulebook
-        judged_at = judging.judged_at(standing.source_set, self.states, rulebook, self.horizon)
+        judged_at = self._judged_at(standing.source_set)
         if before is not None:
             judged_at = max(judged_at, before.judged_at)  # what was judged once is not taken back by a late source
         after = self._assess(standing.entries, self._rulebooks, judged_at)
         assert after.case == standing.case, f"{standing.case} was assessed as {after.case}"
         quiet_until = None if standing.live else judging.imported_at(standing.source_set, self.states)
         self._changes.add(standing, after, cause, why, quiet_until)
+
+    def _judged_at(self, source_set: str) -> datetime:
+        """Give up to when cases of these sources may be judged; many have the same, and nothing moves any more."""
+        known = self._judged_until.get(source_set)
+        if known is None:
+            rulebook = self._rulebooks.current.rulebook
+            known = judging.judged_at(source_set, self.states, rulebook, self.horizon)
+            self._judged_until[source_set] = known
+        return known
 
     def _load(self, names: Iterable[str]) -> dict[str, Standing]:
         standings = {name: Standing(name) for name in names}
@@ -192,7 +206,8 @@ class Turn:
             for row in self._connection.execute(query):
                 assert row.stream == self._stream, f"case {row.case} belongs to stream {row.stream}"
                 standing = standings[row.case]
-                standing.entries = unpack_entries(row.events)
+                standing.written = unpack_written(row.events)
+                standing.entries = entries_of(standing.written)
                 standing.before = unpack_assessment(row.assessment)
                 standing.live = row.live
         return standings

@@ -3,16 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
 
 from monitor.ledger.findings import Cause, FindingChange, write_findings
-from monitor.ledger.packing import pack_assessment, pack_entries
+from monitor.ledger.packing import Written, pack_assessment, pack_written
 from monitor.ledger.schema import cases, stats_items, stats_units
 from monitor.ledger.upsert import add_up, upsert
 from monitor.verdict import MEASURES, Assessment, JournalEntry
+
+_NOTHING: Final = dict.fromkeys(MEASURES, 0)
 
 UnitKey = tuple[date, str, str, str]  # day, region, department, channel
 ItemKey = tuple[date, str]
@@ -23,6 +25,7 @@ class Standing(msgspec.Struct):
 
     case: str
     entries: list[JournalEntry] = []
+    written: list[Written] = []  # the same as they are packed
     before: Assessment | None = None  # the stored assessment
     source_set: str = ""
     live: bool = False
@@ -32,16 +35,22 @@ class Statistics:
     """Additions to the statistics, by key and measure."""
 
     def __init__(self) -> None:
-        self.units: dict[UnitKey, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self.items: dict[ItemKey, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self.units: dict[UnitKey, dict[str, int]] = defaultdict(dict)
+        self.items: dict[ItemKey, dict[str, int]] = defaultdict(dict)
 
     def add(self, assessment: Assessment, sign: Literal[1, -1]) -> None:
         """Add what an assessment measures, or take it away."""
-        for measure in assessment.measures:
-            amount = sign * measure.amount
-            unit = (measure.day, assessment.region, measure.department, assessment.channel)
-            self.units[unit][measure.name] += amount
-            self.items[measure.day, assessment.item][measure.name] += amount
+        place: tuple[date, str] | None = None
+        unit: dict[str, int] = {}
+        item: dict[str, int] = {}
+        for measure in assessment.measures:  # sorted, so that those of one place follow each other
+            if place != (measure.day, measure.department):
+                place = (measure.day, measure.department)
+                unit = self.units[measure.day, assessment.region, measure.department, assessment.channel]
+                item = self.items[measure.day, assessment.item]
+            name, amount = measure.name, sign * measure.amount
+            unit[name] = unit.get(name, 0) + amount
+            item[name] = item.get(name, 0) + amount
 
     def move(self, before: Assessment | None, after: Assessment) -> None:
         """Replace what one assessment measures by what the next one does."""
@@ -118,7 +127,7 @@ def _measured_alike(before: Assessment, after: Assessment) -> bool:
 def _rows(totals: Mapping[Any, Mapping[str, int]]) -> Iterable[tuple[Any, dict[str, int]]]:
     for key in sorted(totals):
         if any(totals[key].values()):
-            yield key, {name: totals[key].get(name, 0) for name in MEASURES}
+            yield key, {**_NOTHING, **totals[key]}
 
 
 def case_columns(assessment: Assessment) -> dict[str, Any]:
@@ -158,5 +167,5 @@ def _case_row(stream: str, version: int, standing: Standing, after: Assessment) 
         "marked": False,
         "events_count": len(standing.entries),
         "assessment": pack_assessment(after),
-        "events": pack_entries(standing.entries),
+        "events": pack_written(standing.written),
     }

@@ -4,7 +4,7 @@ Packing is canonical: the same value gives the same bytes, so that what is store
 computed again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -32,17 +32,41 @@ def unpack_assessment(packed: bytes) -> Assessment:
     return _assessment.decode(packed)
 
 
+Written = tuple[bytes, int, int]
+"""An event as it is packed: its canonical content, when it was received (microseconds), and its row in the journal."""
+
+
+def written(entry: JournalEntry, content: bytes) -> Written:
+    """Give an entry as it is packed, from the canonical content of its event."""
+    return (content, to_us(entry.received_at), entry.seq)
+
+
+def pack_written(events: Sequence[Written]) -> bytes:
+    """Encode the events of a case."""
+    return _msgpack.encode(events)
+
+
+def unpack_written(packed: bytes) -> list[Written]:
+    """Decode the events of a case as they were packed; raises msgspec.DecodeError for bytes that are none."""
+    return _entries.decode(packed)
+
+
+def entries_of(events: Iterable[Written]) -> list[JournalEntry]:
+    """Decode events as they were packed; raises msgspec.DecodeError for contents that are none."""
+    return [
+        JournalEntry(from_content(content), from_us(received), content_hash(content), seq)
+        for content, received, seq in events
+    ]
+
+
 def pack_entries(entries: Iterable[JournalEntry]) -> bytes:
     """Encode the events of a case, each as its canonical content, when it was received, and its row in the journal."""
-    return _msgpack.encode([(content(entry.event), to_us(entry.received_at), entry.seq) for entry in entries])
+    return pack_written([written(entry, content(entry.event)) for entry in entries])
 
 
 def unpack_entries(packed: bytes) -> list[JournalEntry]:
     """Decode the events of a case; raises msgspec.DecodeError for bytes that are none."""
-    return [
-        JournalEntry(from_content(written), from_us(received), content_hash(written), seq)
-        for written, received, seq in _entries.decode(packed)
-    ]
+    return entries_of(unpack_written(packed))
 
 
 def pack_rulebook(rulebook: Rulebook) -> tuple[bytes, str]:
