@@ -54,6 +54,8 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     def first(self, *types: EventType) -> Event | None:
         """Find the first event of any of these types."""
         by_type = self.by_type
+        if len(types) == 1:
+            return by_type[types[0]][0] if types[0] in by_type else None
         found = [by_type[kind][0] for kind in types if kind in by_type]
         return min(found, key=_order) if len(found) > 1 else found[0] if found else None
 
@@ -162,8 +164,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def precision(self, event: Event) -> Precision:
         """Tell how exactly the source of an event knows the time of day: to the second, the minute or not at all."""
-        source = self.registered.get(event.source)
-        return "second" if source is None else source.precision
+        return self.senders.precisions.get(event.source, "second")
 
     def is_told_at_end(self, event: Event) -> bool:
         """Tell whether the source of an event reports suspensions only once they have ended."""
@@ -186,7 +187,7 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
     def follows(self, later: Event, earlier: Event) -> bool:
         """Tell whether an event comes after another; on one day, of which one source knows no hours, by their types."""
-        if "day" in (self.precision(later), self.precision(earlier)):
+        if self.by_days and "day" in (self.precision(later), self.precision(earlier)):
             day = self.current.days.day
             return (day(later.time), later.order[1:]) > (day(earlier.time), earlier.order[1:])
         return later.order > earlier.order
@@ -211,7 +212,9 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         That is by more than the tolerance of their sources, and of two sources their measured skew besides; by days
         where one knows days only.
         """
-        if "day" in (self.precision(a), self.precision(b)):
+        if b.time <= a.time:
+            return False
+        if self.by_days and "day" in (self.precision(a), self.precision(b)):
             return self.current.days.day(a.time) < self.current.days.day(b.time)
         return b.time - a.time > self.tolerance(a, b) + self.skew(a, b)
 
@@ -228,25 +231,30 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
         Only those that can start, end, pause or extend a clock: the others excuse nothing.
         """
-        told = [(entry, entry.event, self._happened_by(entry.event)) for entry in self.entries]
-        # Taken back later than anything may come: what an event had shown is not erased quietly either.
-        told += [(retraction, entry.event, entry.received_at) for retraction, entry in self.retractions]
-        late = (
+        late = [
             entry
-            for entry, about, since in told
-            if about.type not in _EXCUSES_NOTHING and self._came_late(entry, since)
-        )
+            for entry in self.entries
+            if entry.event.type not in _EXCUSES_NOTHING and self._came_late(entry, self._happened_by(entry.event))
+        ]
+        # Taken back later than anything may come: what an event had shown is not erased quietly either.
+        late += [
+            retraction
+            for retraction, entry in self.retractions
+            if entry.event.type not in _EXCUSES_NOTHING and self._came_late(retraction, entry.received_at)
+        ]
         return tuple(sorted(late, key=lambda entry: (entry.received_at, _order(entry.event))))
 
     def _happened_by(self, event: Event) -> datetime:
         """Give the instant by which an event had happened: what knows the day alone is not told before it is over."""
-        days = self.current.days
-        return days.end(days.day(event.time)) if self.precision(event) == "day" else event.time
+        if not self.by_days or self.precision(event) != "day":
+            return event.time
+        return self.current.days.end(self.current.days.day(event.time))
 
     def _came_late(self, entry: JournalEntry, since: datetime) -> bool:
+        if entry.received_at <= since:
+            return False
         source = self._source_at(entry.event.source, entry.received_at)
-        allowed = _NONE if source is None else source.late_after
-        return entry.received_at - since > allowed
+        return entry.received_at - since > (_NONE if source is None else source.late_after)
 
     def as_known_before(self, entry: JournalEntry) -> "CaseFile":
         """Rebuild the case as it stood just before a late event arrived, judged as far as was possible then."""

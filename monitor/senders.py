@@ -6,24 +6,25 @@ from typing import Final
 import msgspec
 
 from monitor.events import EventType
-from monitor.rulebook.model import RulebookHistory, Source
+from monitor.rulebook.model import Precision, RulebookHistory, Source
 
 _EVERY_TYPE: Final = frozenset(EventType)
 
 
 class Senders(msgspec.Struct, frozen=True):
-    """The sources that sent a case events, as registered now.
+    """The sources that sent a case events, as registered now; one no longer registered could send what it last could.
 
-    One no longer registered could send what it last could. `sendable` are the types all of them together are able to
-    send, `tolerances` how far the clock of each may be wrong, `tolerance` the widest of them. `by_days`: one of them
-    knows the day alone, so that nothing can be judged to the hour. `suspensions_at_end`: one of them reports
-    suspensions only once they have ended.
+    `sendable` are the types all of them together are able to send, `tolerances` how far the clock of each may be wrong,
+    `tolerance` the widest of them, `precisions` how exactly each knows the time of day. `by_days`: one of them knows
+    the day alone, so that nothing can be judged to the hour. `suspensions_at_end`: one of them reports suspensions
+    only once they have ended.
     """
 
     registered: dict[str, Source]
     sendable: frozenset[EventType]
     tolerances: dict[str, timedelta]
     tolerance: timedelta
+    precisions: dict[str, Precision]
     by_days: bool
     suspensions_at_end: bool
 
@@ -46,6 +47,7 @@ def _together(sources: list[Source]) -> Senders:
         sendable=frozenset().union(*declared) if all(declared) else _EVERY_TYPE,
         tolerances=tolerances,
         tolerance=max(tolerances.values(), default=timedelta()),
+        precisions={source.code: source.precision for source in sources},
         by_days=any(source.precision == "day" for source in sources),
         suspensions_at_end=any(source.suspensions_at_end for source in sources),
     )

@@ -327,6 +327,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         return any(item.fees for item in self.items)
 
     @cached_property
+    def direct_line(self) -> dict[str, DirectLine]:
+        """Enterprises and projects on the direct line by code."""
+        return {line.code: line for line in self.direct_lines}
+
+    @cached_property
     def source(self) -> dict[str, Source]:
         """Sources by code."""
         return {source.code: source for source in self.sources}

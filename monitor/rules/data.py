@@ -16,20 +16,20 @@ from monitor.verdict import Severity
 def unknown_code(subject: Subject) -> Iterator[Violation]:
     """Find codes the rulebook does not know: item, department, window, direct line."""
     book = subject.case.current
-    windows = book.window
-    lines = {line.code for line in book.direct_lines}
-    seen: set[tuple[str, str]] = set()
+    codes = (
+        ("item", book.item, True),
+        ("department", book.department, True),
+        ("window", book.window, bool(book.window)),
+        ("direct_line", book.direct_line, bool(book.direct_line)),
+    )
+    unknown: dict[tuple[str, str], Event] = {}
     for event in subject.case.events:
-        codes = (
-            ("item", event.item, book.item),
-            ("department", event.department, book.department),
-            ("window", event.window, windows or None),
-            ("direct_line", event.direct_line, lines or None),
-        )
-        for field, code, known in codes:
-            if code and known is not None and code not in known and (field, code) not in seen:
-                seen.add((field, code))
-                yield _ticket(subject, event, f"{field}:{code}", {"field": field, "code": code})
+        for field, known, is_kept in codes:
+            code = getattr(event, field)
+            if code and code not in known and is_kept:
+                unknown.setdefault((field, code), event)
+    for (field, code), event in unknown.items():
+        yield _ticket(subject, event, f"{field}:{code}", {"field": field, "code": code})
 
 
 @rule("D02", version=1, kind="data", basis="事件唯一标识")
@@ -39,11 +39,10 @@ def contradiction(subject: Subject) -> Iterator[Violation]:
     for event in case.contradicted:
         evidence = {"field": "id", "values": [key(event)]}
         yield _ticket(subject, event, f"identity:{key(event)}", evidence, cause=f"identity:{event.source}")
-    for field in ("region", "item"):
-        told = (*case.events, *(event for event in case.foreign if event.source != CONSOLE))
-        values = sorted({value for event in told if (value := getattr(event, field))})
-        if len(values) > 1 and case.lead is not None:
-            evidence = {"field": field, "values": values}
+    told = (*case.events, *[event for event in case.foreign if event.source != CONSOLE])
+    for field, values in (("region", {event.region for event in told}), ("item", {event.item for event in told})):
+        if len(values - {None}) > 1 and case.lead is not None:
+            evidence = {"field": field, "values": sorted(value for value in values if value)}
             yield _ticket(subject, case.lead, f"{field}s", evidence, cause=f"{field}s:{case.lead.source}")
 
 

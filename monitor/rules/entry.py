@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Final
 
 from monitor.calendar import CalendarError
@@ -24,6 +25,7 @@ _ACTS: Final = frozenset(
 )
 """What the office does itself. What an applicant or a payer does may reach the system on paper, and later."""
 
+_STEPS: Final = frozenset(STEPS)
 _LISTED_MAX: Final = 20
 """So many entries are listed in the evidence; their number is told in full."""
 
@@ -123,7 +125,7 @@ def _overtaken(subject: Subject, events: Sequence[Event]) -> Iterator[tuple[Even
     """Find steps of one source that were entered after a step that came later, beyond its tolerance."""
     case = subject.case
     soonest: Event | None = None  # of the steps that came later, the one entered first
-    for step in reversed([event for event in events if event.type in STEPS]):
+    for step in reversed([event for event in events if event.type in _STEPS]):
         if soonest is None or _recorded(step) <= _recorded(soonest):
             soonest = step
         elif _recorded(step) - _recorded(soonest) > case.tolerance(step) and case.before(step, soonest):
@@ -161,9 +163,11 @@ def steps_at_once(subject: Subject) -> Iterator[Violation]:
         return
     required, least = item.steps or STEPS, subject.parameters["steps"]
     steps = [event for event in case.events if event.type in required and case.precision(event) == "second"]
-    if len(steps) < least:
+    apart = timedelta(seconds=subject.parameters["seconds"])
+    neighbours = zip(steps, steps[max(ceil(least) - 1, 0) :], strict=False)
+    if not any(last.time - first.time <= apart for first, last in neighbours):
         return
-    together = _together(steps, timedelta(seconds=subject.parameters["seconds"]))
+    together = _together(steps, apart)
     if len(together) >= least:
         yield Violation(
             occurred_at=together[0].time,
