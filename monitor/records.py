@@ -21,7 +21,7 @@ from monitor.people import User
 from monitor.reading import PAGE_MAX, FindingFilter, read_case, read_findings
 from monitor.rulebook.model import Rulebook
 from monitor.rules import RULES
-from monitor.scope import MASK, PERSONAL, Scope
+from monitor.scope import MASK, Scope
 from monitor.verdict import Finding, Severity
 from monitor.wording import say_finding
 
@@ -159,7 +159,7 @@ def _finding(stated: dict[str, Any], scope: Scope) -> dict[str, Any]:
 
 def _code(written: str, scope: Scope) -> str:
     field, colon, _ = written.partition(":")
-    return f"{field}{colon}{MASK}" if not scope.persons and field in PERSONAL else written
+    return f"{field}{colon}{MASK}" if not scope.persons and field in ("window", "operator") else written
 
 
 def _says(finding: Finding, scope: Scope, lang: Lang, book: Rulebook) -> str:

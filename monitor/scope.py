@@ -54,7 +54,7 @@ class Scope(msgspec.Struct, frozen=True):
         """Put a mask where a value of JSON names a person, unless persons may be seen."""
         if self.persons:
             return value
-        if name in PERSONAL and value is not None:
+        if name in PERSONAL and isinstance(value, str):  # a number counts them
             return MASK
         if isinstance(value, dict):
             hidden = _BESIDE if value.get("field") in PERSONAL else frozenset()

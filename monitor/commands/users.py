@@ -13,6 +13,7 @@ from monitor.ledger import Ledger
 from monitor.people import Role, User, add_user, list_users, set_password, set_scope
 from monitor.people import disable as disable_user
 from monitor.people import enable as enable_user
+from monitor.people import recover as recover_admin
 from monitor.rulebook.model import Rulebook
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and disable users; say what they see.")
@@ -75,19 +76,26 @@ def show(ledger: LedgerOption = None, as_json: JsonOption = False, lang: LangOpt
 def password(
     name: NameArgument,
     password_file: PasswordOption = None,
+    recover: Annotated[
+        str | None,
+        typer.Option(help="An admin lost the password, and why; inspectors are told.", show_default=False),
+    ] = None,
     as_name: AsOption = None,
     as_file: AsFileOption = None,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Give a user another password: oneself (--as the same name), or an admin."""
+    """Give a user another password: oneself (--as the same name), or an admin; --recover where no admin can."""
     spoken = language(lang)
     with opened(ledger, lang=spoken) as book:
         actor = acting(book, as_name, as_file, spoken)
         given = read_password(password_file, text("users.ask_new", spoken, name=name), spoken, twice=True)
         with book.write() as connection:
-            user = set_password(connection, actor, name, given)
+            if recover is None:
+                user = set_password(connection, actor, name, given)
+            else:
+                user = recover_admin(connection, actor, name, given, recover)
     _tell("users.password_set", user, as_json, spoken)
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import insert as insert_into
 
 from monitor.ledger import audit
 from monitor.ledger.errors import Refusal
+from monitor.ledger.notices import tell_inspectors
 from monitor.ledger.packing import pack_rulebook, to_json, unpack_rulebook
-from monitor.ledger.publication import APPROVERS, Approval, Publications, approvers, described, tell_inspectors
+from monitor.ledger.publication import APPROVERS, Approval, Publications, approvers, described
 from monitor.ledger.schema import proposals
 from monitor.people import Actor, has_users
 from monitor.rulebook.danger import Danger

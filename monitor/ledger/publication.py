@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from monitor.ledger import apart, audit
 from monitor.ledger.errors import LedgerError, Refusal
+from monitor.ledger.notices import tell_inspectors
 from monitor.ledger.packing import pack_rulebook, to_json, unpack_rulebook
 from monitor.ledger.positions import hold_writers, last_horizon
-from monitor.ledger.schema import cases, outbox, positions, rulebooks, users
+from monitor.ledger.schema import cases, positions, rulebooks, users
 from monitor.rulebook.danger import Danger, dangers
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
 from monitor.rules.publication import Published
-from monitor.verdict import Severity
 
 APPROVERS: Final[tuple[Literal["admin", "inspector"], ...]] = ("admin", "inspector")
 """The roles of which two different people must stand behind a dangerous version."""
@@ -203,23 +203,6 @@ def approvers(connection: Connection) -> set[str]:
     """Name the users who may stand behind a dangerous version: active admins and inspectors."""
     query = select(users.c.name).where(users.c.role.in_(APPROVERS), users.c.disabled_at.is_(None))
     return set(connection.execute(query).scalars())
-
-
-def tell_inspectors(connection: Connection, about: str) -> None:
-    """Put a notice to the inspectors into the outbox; `about` names what they are to look at, as the audit does."""
-    connection.execute(
-        insert(outbox).values(
-            stream="",
-            finding=about,
-            case="",
-            act="notice",
-            delivery="send",
-            mode="lead",  # which is for inspectors alone
-            severity=int(Severity.NOTICE),
-            department="",
-            created_at=datetime.now(UTC),
-        )
-    )
 
 
 def described(found: list[Danger]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from monitor.ledger import Ledger, audit
 from monitor.ledger.errors import Refusal
-from monitor.ledger.schema import users
+from monitor.ledger.schema import outbox, users
 from monitor.people import (
     Actor,
     Role,
@@ -21,6 +21,7 @@ from monitor.people import (
     find_user,
     list_users,
     matches,
+    recover,
     set_password,
     set_scope,
     this_account,
@@ -146,6 +147,22 @@ def test_everybody_changes_his_own_password_and_an_admin_anybodys(connection: Co
     set_password(connection, admin, "wu", SECRET + "?")
     assert matches(find_user(connection, "wu"), SECRET) is None
     assert wu.user is not None
+
+
+def test_an_admin_who_lost_the_password_gets_another(connection: Connection) -> None:
+    """Whoever has the ledger's file may do that for admins, with a reason; the audit and the inspectors are told."""
+    admin = add(connection, "admin", "admin")
+    add(connection, "li", actor=admin)
+    account = this_account()
+    for name, reason, said in (("li", "lost", "li is no admin"), ("admin", " ", "--recover")):
+        with pytest.raises(Refusal, match=said):
+            recover(connection, account, name, SECRET + "!", reason)
+    recover(connection, account, "admin", SECRET + "!", "lost")
+    assert matches(find_user(connection, "admin"), SECRET + "!") is not None
+    line = audit.entries(connection)[0]
+    assert (line.actor, line.act, line.detail) == (account.name, "user.recover", {"reason": "lost"})
+    told = connection.execute(select(outbox)).one()
+    assert (told.act, told.finding, told.mode) == ("notice", "user:admin", "lead")
 
 
 def test_a_scope_names_what_the_rulebook_has(connection: Connection) -> None:

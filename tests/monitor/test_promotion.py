@@ -37,10 +37,9 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.feed = Feed(folder, QUIET)
         self.ledger = self.feed.ledger
-        for number in range(25):
-            place = {"department": "health", "item": "i3", "region": "450902"} if number >= 20 else {}
-            events = (each for each in case(f"c{number:02}", number, **place) if each.type is not T.APPROVE)
-            self.feed.deliver(*events)
+        health = {"department": "health", "item": "i3", "region": "450902"}
+        cases = [case(f"c{number:02}", number, **(health if number >= 20 else {})) for number in range(25)]
+        self.feed.deliver(*(each for events in cases for each in events if each.type is not T.APPROVE))
         with self.ledger.write() as connection:
             self.li, self.wu, self.chen = (
                 Actor(name, add_user(connection, this_account(), name, role, "correct horse battery"))

@@ -72,6 +72,18 @@ def test_users_are_changed_by_name(url: str, secret: str) -> None:
     assert done(url, "users", "enable", "li")["disabled_at"] is None
 
 
+def test_an_admins_lost_password_is_recovered_with_a_reason(url: str, secret: str) -> None:
+    """Without anybody's word, once a reason is given; nobody else's password is."""
+    done(url, "users", "add", "admin", "--role", "admin", "--password-file", secret)
+    given = ("users", "password", "admin", "--password-file", "-")
+    refused = run(url, *given, given="another long password")
+    assert (refused.exit_code, "--as NAME" in refused.stderr) == (2, True)
+    done(url, *given, "--recover", "she forgot it", given="another long password")
+    with Ledger.open(url) as ledger, ledger.read() as connection:
+        assert matches(find_user(connection, "admin"), "another long password") is not None
+    assert done(url, "audit", "--act", "user.recover")[0]["detail"] == {"reason": "she forgot it"}
+
+
 def test_a_password_is_never_an_argument_and_is_not_asked_without_a_terminal(url: str) -> None:
     """A script that forgets the file is told which option to give, not left waiting."""
     result = run(url, "users", "add", "li", "--role", "leader")

@@ -52,9 +52,12 @@ class Feed:
 
     def deliver(self, *events: Event, delay: timedelta = timedelta(seconds=20), backfill: bool = False) -> None:
         """Deliver events so long after they happened."""
-        for each in events:
-            delivery = Delivery(event=each, received_at=None if backfill else each.time + delay, backfill=backfill)
-            self.engine.process([delivery], at(400))
+        received = [None if backfill else each.time + delay for each in events]
+        batch = [
+            Delivery(event=each, received_at=when, backfill=backfill)
+            for each, when in zip(events, received, strict=True)
+        ]
+        self.engine.process(batch, at(400))
 
     def close(self) -> None:
         """Close engine and ledger."""
