@@ -16,6 +16,7 @@ from monitor.verdict import Severity
 T = EventType
 
 _BEGIN_ANEW: Final = (T.APPLY, T.RECEIVED, T.REFUSE)
+_UNDO_ACCEPTANCE: Final = (T.APPLY, T.REFUSE, T.WITHDRAW, T.VOID)
 
 
 class _Asking(msgspec.Struct):
@@ -146,7 +147,8 @@ def _listed(asking: _Asking) -> list[str] | None:
 def supplement_after_acceptance(subject: Subject) -> Iterator[Violation]:
     """Find supplement notices after acceptance; the clocks run on.
 
-    Materials accepted as missing (容缺受理) may be asked for up to the day they are due.
+    Materials accepted as missing (容缺受理) may be asked for up to the day they are due; whoever applies anew under
+    the same number may be asked anew.
     """
     case = subject.case
     accept = case.first(T.ACCEPT)
@@ -155,7 +157,8 @@ def supplement_after_acceptance(subject: Subject) -> Iterator[Violation]:
     days, deferred_until = case.current.days, _deferred_until(subject)
     for event in case.all(T.SUPPLEMENT_NOTICE):
         may_ask = deferred_until is not None and days.day(event.time) <= days.day(deferred_until)
-        if case.before(accept, event) and not may_ask:
+        anew = any(accept.order < other.order < event.order for other in case.all(*_UNDO_ACCEPTANCE))
+        if case.before(accept, event) and not may_ask and not anew:
             evidence: dict[str, Any] = {"accepted_at": stamp(accept.time), "at": stamp(event.time)}
             if deferred_until is not None:
                 evidence["deferred_until"] = stamp(deferred_until)

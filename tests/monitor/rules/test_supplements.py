@@ -159,6 +159,13 @@ def test_materials_accepted_as_missing_may_be_asked_for_until_they_are_due(until
     assert bool(found_of("V12", APPLY, accept, asked("2009-03-05 16:00"))) is found
 
 
+@pytest.mark.parametrize(("between", "found"), [("apply", False), ("withdraw", False), ("transfer", True)])
+def test_who_applies_anew_may_be_asked_anew(between: str, found: bool) -> None:
+    """An application withdrawn and made again under one number is no longer the one accepted."""
+    lines = (*OPENED, at("2009-03-03 09:00", between), asked("2009-03-03 10:00", "M1"))
+    assert bool(found_of("V12", *lines)) is found
+
+
 def test_a_late_notice_of_a_deemed_case_is_not_held_against_it_twice() -> None:
     """Accepted by silence, a case whose notice comes late broke the limit of the notice, which says it all."""
     assert found_of("V12", APPLY, asked("2009-03-11 10:00", "M1")) == []
