@@ -125,5 +125,6 @@ def _finding(
         at=stamp(begins),
         recorded=stamp(each.published_at),
     )
-    region = before.department[department].region if department in before.department else ""
+    root = next((region.code for region in before.regions if region.parent is None), "")
+    region = before.department[department].region if department in before.department else root
     return Apart(finding, region=region, item=item)

@@ -107,6 +107,7 @@ def test_only_while_cases_of_the_item_are_open() -> None:
     assert changed(off, open_cases={}) == []
     (of_all,) = changed(off)
     assert (of_all.finding.evidence["count"], of_all.item, of_all.finding.department) == (5, "", "")
+    assert of_all.region == "4509", "the root, so that whoever sees all of it sees this"
 
 
 def test_the_first_version_loosens_nothing() -> None:
