@@ -16,7 +16,7 @@ from monitor.commands.options import (
 )
 from monitor.language import text
 
-PARTS = ("journal", "assessments", "findings", "statistics", "outbox")
+PARTS = ("journal", "assessments", "findings", "statistics", "outbox", "publications")
 
 
 def digest(

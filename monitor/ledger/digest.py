@@ -3,7 +3,8 @@
 It describes the ledger as its ticks would leave it at a horizon: events as a set, every assessment, the findings
 that stand, the sums of the statistics, and whether the outbox tells what the findings say. When and how often
 something was delivered or detected is not in it. So the silence of sources (V31), which follows from that alone, is
-left out; of a loosened rulebook (V23) what was loosened is in it, but not when, nor how many cases were open.
+left out; of a loosened rulebook (V23) what was loosened while cases were open is a part of its own, without when
+and how many.
 """
 
 from collections import Counter
@@ -43,11 +44,12 @@ class Digest(msgspec.Struct, frozen=True):
     findings: str
     statistics: str
     outbox: str
+    publications: str
 
     @property
     def whole(self) -> str:
         """The canonical digest, 64 hexadecimal digits."""
-        parts = (self.journal, self.assessments, self.findings, self.statistics, self.outbox)
+        parts = (self.journal, self.assessments, self.findings, self.statistics, self.outbox, self.publications)
         return sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -84,6 +86,7 @@ def digests(ledger: Ledger, horizon: datetime | None = None, assess: Assess = as
             findings=standing.digest(),
             statistics=_sums(connection, statistics),
             outbox=_outbox(connection),
+            publications=_publications(ledger, connection),
         )
 
 
@@ -95,8 +98,6 @@ def _moved(
     of_cases = select(findings).where(findings.c.state != "withdrawn", findings.c.case != NO_CASE)
     for row in _all(connection, of_cases):
         standing.add(row.id, row.severity, to_us(row.occurred_at), row.state, row.evidence)
-    for each in tamperings(ledger.publications.published(connection)):
-        standing.add(each.finding.id, int(each.finding.severity), each.finding.evidence["changes"])
     states: dict[str, dict[str, judging.SourceState]] = {}
     rulebooks = None
     for row in _all(connection, select(cases.c.stream, cases.c.source_set, cases.c.assessment, cases.c.events)):
@@ -145,6 +146,13 @@ def _outbox(connection: Connection) -> str:
     heap = _Heap()
     for finding in misreported(connection):
         heap.add(finding)
+    return heap.digest()
+
+
+def _publications(ledger: Ledger, connection: Connection) -> str:
+    heap = _Heap()
+    for each in tamperings(ledger.publications.published(connection)):
+        heap.add(each.finding.id, int(each.finding.severity), each.finding.evidence["changes"])
     return heap.digest()
 
 

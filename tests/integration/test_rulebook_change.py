@@ -129,4 +129,7 @@ def test_a_change_ends_where_it_would_have_been_from_the_start(
     assert (withdrawn > 0) == (change is not _catalogue)
     assert "send" not in sent
 
-    assert _from_the_start(tmp_path / "always.sqlite", [book, changed], year, in_force) == found
+    always = _from_the_start(tmp_path / "always.sqlite", [book, changed], year, in_force)
+    assert replace(found, publications=always.publications) == always
+    # That a rule was switched off while cases were open is itself a finding, which who always had it off has not.
+    assert (found.publications != always.publications) == (change is _modes)

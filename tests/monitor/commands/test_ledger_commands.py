@@ -85,7 +85,7 @@ def test_digest_prints_whole_and_parts(url: str) -> None:
     lines = run("digest", "--ledger", url, "--lang", "en").stdout.splitlines()
     document = json.loads(run("digest", "--ledger", url, "--json").stdout)
     assert lines[0] == document["digest"]
-    assert len(lines) == 7
+    assert len(lines) == 8
 
 
 def test_digest_takes_an_instant_with_its_offset(url: str) -> None:
