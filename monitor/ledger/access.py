@@ -16,6 +16,7 @@ from monitor.ledger.judging import SourceState
 from monitor.ledger.lease import Holder, Lease
 from monitor.ledger.packing import unpack_assessment, unpack_entries
 from monitor.ledger.publication import Approval, Publications
+from monitor.ledger.views import create_views
 from monitor.rulebook.model import Rulebook, RulebookHistory
 from monitor.verdict import Assessment, JournalEntry
 
@@ -244,5 +245,6 @@ class Ledger:
             self._database.begin_tables(connection)
             if not inspect(connection).has_table(schema.meta.name):
                 schema.metadata.create_all(connection)
+                create_views(connection)
                 stated = {"schema_version": str(schema.SCHEMA_VERSION), "ledger_id": secrets.token_hex(16)}
                 connection.execute(insert(schema.meta), [{"name": k, "value": v} for k, v in stated.items()])

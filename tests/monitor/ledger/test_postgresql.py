@@ -1,9 +1,11 @@
 """A ledger in a PostgreSQL database: what is said when it cannot be used, and what its promises rest on."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine.url import make_url
@@ -11,12 +13,14 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.ledger import LeaseHeld, Ledger, LedgerError
 from monitor.ledger.lease import Holder
+from monitor.ledger.views import VIEWS
 from streams.engine import Engine, Fenced
+from tests.conftest import ROOT
 from tests.databases import PostgresDatabases
 from tests.small_centre import assess_plainly, at, delivered, engine_at, event
 
-SECRET = "p%40ss/secret"
-"""A password with an @, as it is written in a URL."""
+SECRET = "p%40ss%2Fsecret"
+"""A password with an @ and a slash, as it is written in a URL."""
 
 
 @pytest.fixture
@@ -149,11 +153,23 @@ def test_texts_are_compared_by_their_bytes(url: str) -> None:
         others = connection.execute(
             text(
                 "SELECT table_name, column_name, collation_name FROM information_schema.columns "
-                "WHERE table_schema = 'public' AND data_type IN ('text', 'character varying') "
+                "WHERE table_schema = 'public' AND table_name !~ '^v_' AND data_type IN ('text', 'character varying') "
                 "AND collation_name IS DISTINCT FROM 'C'"
             )
         )
         assert others.all() == []
+
+
+def test_a_role_with_the_views_reads_nothing_else(keyed: str, url: str) -> None:
+    """The grant the page on views gives is enough for them, and for no table."""
+    (grant,) = re.findall(r"(?m)^GRANT SELECT .* TO report;$", (ROOT / "docs" / "views.md").read_text(encoding="utf-8"))
+    administer(url, grant.replace("report", str(make_url(keyed).username)))
+    with psycopg.connect(with_password(keyed, SECRET), autocommit=True) as connection:
+        for view in VIEWS:
+            connection.execute(f"SELECT * FROM {view}".encode())
+        for statement in ("SELECT * FROM cases", "SELECT * FROM journal", "DELETE FROM v_cases"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
 
 
 def test_a_read_only_database_is_waited_for(url: str) -> None:
