@@ -31,7 +31,7 @@ _LISTED_MAX: Final = 20
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-_LATE_ANYWAY: Final = timedelta(days=60)
+_LATE_ANYWAY: Final = timedelta(days=15)
 """No holiday lasts so long: nothing is counted day by day beyond it."""
 
 

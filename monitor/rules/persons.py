@@ -14,6 +14,8 @@ from monitor.verdict import Severity
 T = EventType
 
 _REVIEWING: Final = (T.TRANSFER, T.SITE_CHECK, T.APPROVE)
+_LISTED_MAX: Final = 20
+"""So many events of one person are listed in the evidence."""
 
 
 @rule("V15", version=1, basis="行政许可法第二十二条至第二十四条、第七十四条第一项", about=(T.APPROVE,))
@@ -161,9 +163,12 @@ def _checked_alone(subject: Subject) -> Iterator[Violation]:
 
 def _chaired_his_own(subject: Subject) -> Iterator[Violation]:
     case = subject.case
+    reviewing: dict[str | None, list[Event]] = {}
+    for event in case.all(*_REVIEWING):
+        for person in {event.operator, *(event.data.officers or ())}:
+            reviewing.setdefault(person, []).append(event)
     for hearing in case.all(T.HEARING):
-        chair = hearing.data.chair
-        reviewed = [event for event in case.all(*_REVIEWING) if chair in (event.operator, *(event.data.officers or ()))]
+        chair, reviewed = hearing.data.chair, reviewing.get(hearing.data.chair, [])[:_LISTED_MAX]
         if chair is not None and reviewed:
             steps = list(dict.fromkeys(event.type.value for event in reviewed))
             yield _one_person(subject, "chair", f"chair:{key(hearing)}", (hearing, *reviewed), {"steps": steps})

@@ -1,7 +1,8 @@
 """Rules on supplements (补正): V11 asked for more than once or for too much, V12 asked for after acceptance."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from monitor.verdict import Severity
 T = EventType
 
 _BEGIN_ANEW: Final = (T.APPLY, T.RECEIVED, T.REFUSE)
+_FAR: Final = timedelta(days=4)
+"""No two clocks, and no two days, may be taken for each other across so much."""
 _UNDO_ACCEPTANCE: Final = (T.APPLY, T.REFUSE, T.WITHDRAW, T.VOID)
 
 
@@ -64,9 +67,10 @@ def _is_told_again(subject: Subject, asking: _Asking, event: Event) -> bool:
 
 def _was_brought(subject: Subject, since: Event, until: Event) -> bool:
     """Tell whether the applicant may have handed something in between two notices."""
-    case = subject.case
-    brought = case.all(T.SUPPLEMENT_RECEIVED)
-    return any(not case.before(event, since) and not case.before(until, event) for event in brought)
+    case, brought = subject.case, subject.case.all(T.SUPPLEMENT_RECEIVED)
+    first = bisect_left(brought, since.time - _FAR, key=lambda event: event.time)
+    last = bisect_right(brought, until.time + _FAR, key=lambda event: event.time)
+    return any(not case.before(event, since) and not case.before(until, event) for event in brought[first:last])
 
 
 def _when_settled(subject: Subject) -> Iterator[datetime]:
@@ -155,9 +159,10 @@ def supplement_after_acceptance(subject: Subject) -> Iterator[Violation]:
     if accept is None:
         return
     days, deferred_until = case.current.days, _deferred_until(subject)
+    undone = next((event for event in case.all(*_UNDO_ACCEPTANCE) if event.order > accept.order), None)
     for event in case.all(T.SUPPLEMENT_NOTICE):
         may_ask = deferred_until is not None and days.day(event.time) <= days.day(deferred_until)
-        anew = any(accept.order < other.order < event.order for other in case.all(*_UNDO_ACCEPTANCE))
+        anew = undone is not None and undone.order < event.order
         if case.before(accept, event) and not may_ask and not anew:
             evidence: dict[str, Any] = {"accepted_at": stamp(accept.time), "at": stamp(event.time)}
             if deferred_until is not None:

@@ -21,6 +21,10 @@ _GOES_ON: Final = (T.APPROVE, T.FINISH, T.REFUSE, T.ISSUE, *TERMINAL)
 """What shows that a procedure was over, where nobody told of its end."""
 
 
+_LOOKED_AT_MAX: Final = 100
+"""A real case has a few suspensions; of more than so many the first say enough."""
+
+
 def _when_overrun(subject: Subject) -> Iterator[datetime]:
     for suspension in subject.clocks.suspensions:
         if suspension.planned_until is not None and suspension.ended is None:
@@ -45,7 +49,7 @@ def suspension_abuse(subject: Subject) -> Iterator[Violation]:
     moment the case was accepted; (e) approved by who handles the case, or by nobody's head; (g) the same procedure
     again; (h) longer than told; (i) ended without a document.
     """
-    for suspension in subject.clocks.suspensions:
+    for suspension in subject.clocks.suspensions[:_LOOKED_AT_MAX]:
         yield from _not_listed(subject, suspension)
         yield from _not_told(subject, suspension)
         yield from _pressing(subject, suspension)
@@ -125,7 +129,7 @@ def _approved_by_himself(subject: Subject, suspension: Suspension) -> Iterator[V
     """Find (e): approved by whoever asked for it, or accepted, handled or finished the case; or by no head's post."""
     approvers = {event.data.approver for event in suspension.told} - {None}
     handling = (*suspension.told, *subject.case.all(*_HANDLING))
-    by_himself = [event for event in handling if event.operator in approvers]
+    by_himself = [event for event in handling if event.operator in approvers][:_LOOKED_AT_MAX]
     if by_himself:
         yield _abuse(subject, "e", suspension, {"steps": _types(by_himself)}, *by_himself)
     roles = {event.data.approver_role for event in suspension.told} - {None}
