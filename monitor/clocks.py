@@ -88,6 +88,8 @@ def _notice(armory: Armory) -> Clock | None:
 def _accept_rounds(armory: Armory) -> Iterator[Clock]:
     """Run from supplement received to accept or refuse the same day (art. 32(1)(5)), once for every notice given."""
     case, start = armory.case, None
+    if T.SUPPLEMENT_RECEIVED not in case.by_type:
+        return
     observed = armory.observed((T.SUPPLEMENT_RECEIVED,), (T.ACCEPT,), (T.REFUSE,))
     rounds = 0
     for event in (*case.all(T.SUPPLEMENT_RECEIVED, T.SUPPLEMENT_NOTICE, T.ACCEPT, T.REFUSE), None):
