@@ -87,25 +87,36 @@ def _notice(armory: Armory) -> Clock | None:
 
 def _accept_rounds(armory: Armory) -> Iterator[Clock]:
     """Run from supplement received to accept or refuse the same day (art. 32(1)(5)), once for every notice given."""
-    case, start = armory.case, None
-    if T.SUPPLEMENT_RECEIVED not in case.by_type:
-        return
     observed = armory.observed((T.SUPPLEMENT_RECEIVED,), (T.ACCEPT,), (T.REFUSE,))
-    rounds = 0
-    for event in (*case.all(T.SUPPLEMENT_RECEIVED, T.SUPPLEMENT_NOTICE, T.ACCEPT, T.REFUSE), None):
-        if start is None:
-            if event is None or event.type in (T.ACCEPT, T.REFUSE):
-                return  # what comes after the answer (domain.md V12) expects no second one
-            start = event if event.type is T.SUPPLEMENT_RECEIVED else None
+    for number, (brought, answer) in enumerate(_supplements(armory.case), 1):
+        blank = Clock(name="accept", phase="unobserved", subject=str(number), department=armory.case.department)
+        yield run(armory, blank, brought.time, key(brought), answer, armory.limits.accept) if observed else blank
+
+
+def _supplements(case: CaseFile) -> Iterator[tuple[Event, Event | None]]:
+    """Iterate what was brought before the answer to it, each with that answer: accepted, refused, more asked for.
+
+    What comes after the acceptance (domain.md V12) expects no second one. A further notice that clocks, or days alone,
+    do not surely put before what was brought is the answer to it.
+    """
+    brought: Event | None = None
+    asked: list[Event] = []
+    for event in case.all(T.SUPPLEMENT_RECEIVED, T.SUPPLEMENT_NOTICE, T.ACCEPT, T.REFUSE):
+        if event.type is T.SUPPLEMENT_RECEIVED:
+            if brought is None and len(asked) > 1 and not case.before(asked[-1], event):
+                yield event, asked[-1]
+                asked = asked[-1:]
+            else:
+                brought = brought or event
             continue
-        if event is not None and event.type is T.SUPPLEMENT_RECEIVED:
-            continue
-        rounds += 1
-        blank = Clock(name="accept", phase="unobserved", subject=str(rounds), department=case.department)
-        yield run(armory, blank, start.time, key(start), event, armory.limits.accept) if observed else blank
-        if event is None or event.type is not T.SUPPLEMENT_NOTICE:
+        if brought is not None:
+            yield brought, event
+            brought, asked = None, []
+        if event.type is not T.SUPPLEMENT_NOTICE:
             return
-        start = None
+        asked.append(event)
+    if brought is not None:
+        yield brought, None
 
 
 def _promised(armory: Armory, accepted_at: datetime | None, accept_key: str) -> Clock | None:
@@ -278,12 +289,15 @@ def _issue(armory: Armory, decision: Event | None) -> Clock | None:
 
 def _archive(armory: Armory) -> Clock | None:
     """Run from finish to archive, where the deployment sets a limit."""
-    return _between(armory, "archive", T.FINISH, (T.ARCHIVE,), armory.limits.archive)
+    return _between(armory, "archive", T.FINISH, (T.ARCHIVE,), armory.limits.archive, told=T.ARCHIVE)
 
 
 def _reply(armory: Armory) -> Clock | None:
-    """Run from consult to reply or apply, where the deployment sets a limit."""
-    return _between(armory, "reply", T.CONSULT, (T.REPLY, T.APPLY), armory.limits.reply)
+    """Run from consult to reply or apply, where the deployment sets a limit.
+
+    Who can tell only of applications may have been answered all the same: observed where replies are told.
+    """
+    return _between(armory, "reply", T.CONSULT, (T.REPLY, T.APPLY), armory.limits.reply, told=T.REPLY)
 
 
 def _deferred(armory: Armory) -> Clock | None:
@@ -306,13 +320,13 @@ def _deferred(armory: Armory) -> Clock | None:
 
 
 def _between(
-    armory: Armory, name: ClockName, first: EventType, last: tuple[EventType, ...], limit: str | None
+    armory: Armory, name: ClockName, first: EventType, last: tuple[EventType, ...], limit: str | None, told: EventType
 ) -> Clock | None:
     case = armory.case
     start = case.first(first)
     if start is None or limit is None:
         return None
     blank = Clock(name=name, phase="unobserved", department=case.department)
-    if not armory.observed((first,), last):
+    if not armory.observed((first,), (told,)):
         return blank
     return run(armory, blank, start.time, key(start), case.first(*last), limit)

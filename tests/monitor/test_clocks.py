@@ -131,7 +131,7 @@ COURSES = (
         begin=(at("2009-03-02 09:00", "consult"),),
         ends=("reply", "apply"),
         due="2009-03-05",
-        blind=(("consult",), ("reply", "apply")),
+        blind=(("consult",), ("reply",)),
     ),
 )
 every_clock = pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)
@@ -786,6 +786,36 @@ def test_a_holiday_in_the_limit_is_not_counted() -> None:
     """Monday 6 April is closed: five working days from Friday 3 April end on Monday 13 April."""
     entries = case(at("2009-04-03 09:00", "apply"), at("2009-04-03 10:00", "accept"))
     assert clock(judge(entries, "2009-04-03 12:00"), "promised").due == end_of("2009-04-13")
+
+
+@pytest.mark.parametrize(("source", "asked", "brought"), [("daily", "00:00", "00:00"), ("hall", "09:58", "10:00")])
+def test_what_was_asked_next_answers_what_was_brought(source: str, asked: str, brought: str) -> None:
+    """Where days alone are known, or clocks differ, a second notice about the time of the supplement follows it."""
+    entries = case(
+        at("2009-03-02 00:00", "apply", source=source),
+        at("2009-03-02 00:00", "supplement_notice", source=source),
+        at(f"2009-03-04 {asked}", "supplement_notice", source=source, name="more"),
+        at(f"2009-03-04 {brought}", "supplement_received", source=source),
+        at("2009-03-09 10:00", "supplement_received", source=source, name="rest"),
+        at("2009-03-09 12:00", "accept", source=source),
+    )
+    rounds = [each for each in judge(entries, "2009-03-31 00:00").clocks if each.name == "accept"]
+    assert [(each.subject, each.phase, each.end_event) for each in rounds] == [
+        ("1", "met", f"{source}/more"),
+        ("2", "met", f"{source}/accept"),
+    ]
+
+
+def test_a_notice_well_before_what_was_brought_is_no_answer_to_it() -> None:
+    """Asked twice and then brought, it has to be accepted that day."""
+    entries = case(
+        APPLY,
+        at("2009-03-02 10:00", "supplement_notice"),
+        at("2009-03-03 10:00", "supplement_notice", name="again"),
+        at("2009-03-04 10:00", "supplement_received"),
+        at("2009-03-05 10:00", "accept"),
+    )
+    assert clock(judge(entries, "2009-03-31 00:00"), "accept", "1").phase == "breached"
 
 
 def test_a_step_whose_next_step_nobody_tells_is_not_observed() -> None:
