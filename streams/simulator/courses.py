@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from monitor.events import Due, EventData, EventType
+from monitor.events import Due, EventData, EventType, Procedure
 from monitor.rulebook.model import ItemType
+from streams.simulator.hall import Counter
 from streams.simulator.intake import accept, accept_today, apply, bring_deferred, consult, refuse, voucher
 from streams.simulator.mix import Mix
 from streams.simulator.outcome import decide, finish, granted_opinion, hand_over
@@ -70,54 +71,77 @@ def promised(case: Proceeding, mix: Mix, pace: float) -> None:
 def on_time(case: Proceeding, mix: Mix, pace: float) -> None:
     """Decide and finish well within the promise."""
     accept(case, mix, deferrable=True)
-    _handle(case, mix, _in_time(case, pace, case.at))
+    handle(case, mix, in_time(case, pace, case.at))
 
 
 def withdrawn(case: Proceeding, mix: Mix, pace: float) -> None:
     """Accept, and then the applicant thinks better of it, and signs or confirms that he does."""
     accept(case, mix)
-    end = _in_time(case, pace, case.at)
-    _transfer(case, end)
+    end = in_time(case, pace, case.at)
+    transfer(case, end)
     case.on_to(case.at + (end - case.at) * 0.7)
     reason = case.rng.choice(CHANGED_PLANS)
     data = EventData(reason_code="applicant_withdrew", text=reason, confirmed=True)
     case.tell(EventType.WITHDRAW, None if case.by_oneself else "accept", data)
 
 
-def suspended(case: Proceeding, mix: Mix, pace: float) -> None:
+def is_suspendable(counter: Counter) -> bool:
+    """Tell whether promise and law leave room for a procedure of art. 45."""
+    limits = [limit for limit in (counter.decided_within, counter.statutory) if limit is not None]
+    return all(limit.unit == "wd" and limit.days >= _SUSPENDABLE_DAYS for limit in limits)
+
+
+def suspended(case: Proceeding, mix: Mix, pace: float, procedure: Procedure | None = None) -> None:
     """Stop the clocks for a listed procedure of the item, told in writing (art. 45), and go on before it is used up."""
     item, rng = case.counter.item, case.rng
-    limits = [limit for limit in (case.counter.decided_within, case.counter.statutory) if limit is not None]
-    if not item.procedures or any(limit.unit == "cd" or limit.days < _SUSPENDABLE_DAYS for limit in limits):
+    if not item.procedures or not is_suspendable(case.counter):
         return on_time(case, mix, pace)
     accept(case, mix)
     accepted_at = case.at
-    _transfer(case, case.at + 0.2)
+    transfer(case, case.at + 0.2)
     case.at += 0.1 + 0.7 * rng.random()
     planned = rng.choice(_PLANNED_DAYS)
     suspended_at, resumed_at = case.at, case.at + planned * (0.2 + 0.7 * rng.random())
-    procedure = rng.choice(item.procedures)
-    data = EventData(
+    needed: Procedure = rng.choice(item.procedures) if procedure is None else procedure
+    data = suspension(case, needed, planned)
+    known_at = resumed_at if case.reports_at_end(EventType.SUSPEND) else None
+    case.tell(EventType.SUSPEND, "review", data, known_at=known_at)
+    if needed == "hearing":
+        case.at += (resumed_at - suspended_at) * 0.8
+        hear(case)
+    case.at = resumed_at
+    case.tell(EventType.RESUME, "review", EventData(procedure=needed, result=f"JG-{case.case}"))
+    latest = lawful_until(case, accepted_at) - 2 + resumed_at - suspended_at
+    case.days(max(0.3, pace * float(case.counter.decided_within.days)), latest)
+    end = case.at
+    case.at = resumed_at
+    return handle(case, mix, end, transferred=True)
+
+
+def suspension(case: Proceeding, procedure: Procedure, planned_days: float) -> EventData:
+    """Write down a suspension as art. 45 asks for it: what for, on which basis, for how long, told and allowed."""
+    return EventData(
         procedure=procedure,
         legal_basis="行政许可法第四十五条",
-        text=rng.choice(PROCEDURES),
-        planned_days=planned,
+        text=case.rng.choice(PROCEDURES),
+        planned_days=planned_days,
         told_at=case.instant(),
         approver=case.head,
         approver_role="organ_head",
     )
-    known_at = resumed_at if case.reports_at_end(EventType.SUSPEND) else None
-    case.tell(EventType.SUSPEND, "review", data, known_at=known_at)
-    if procedure == "hearing":
-        case.at += (resumed_at - suspended_at) * 0.8
-        hear(case)
-    case.at = resumed_at
-    case.tell(EventType.RESUME, "review", EventData(procedure=procedure, result=f"JG-{case.case}"))
-    latest = _latest(case, accepted_at) - 2 + resumed_at - suspended_at
-    case.days(max(0.3, pace * float(case.counter.decided_within.days)), latest)
-    end = case.at
-    case.at = resumed_at
-    return _handle(case, mix, end, transferred=True)
+
+
+def extension(case: Proceeding) -> EventData:
+    """Write down an extension as art. 42 asks for it."""
+    return EventData(
+        days=float(case.counter.extension_days),
+        reason_code="complex_case",
+        text=case.rng.choice(COMPLEX),
+        legal_basis="行政许可法第四十二条",
+        approver=case.head,
+        approver_role="government_head" if case.counter.legs else "organ_head",
+        told_at=case.instant(),
+    )
 
 
 def hear(case: Proceeding) -> None:
@@ -133,10 +157,10 @@ def late_promised(case: Proceeding, mix: Mix, pace: float) -> None:
     late_at = overdue(case.within(counter.decided_within)) + 1.5 * case.rng.random()
     lawful = counter.statutory is None or late_at < case.within(counter.statutory)
     if counter.item.promised_limit is None or not lawful:
-        return _handle(case, mix, _in_time(case, pace, case.at))
+        return handle(case, mix, in_time(case, pace, case.at))
     case.plan("V01", "promised")
     case.late = True
-    return _handle(case, mix, late_at)
+    return handle(case, mix, late_at)
 
 
 def late_statutory(case: Proceeding, mix: Mix, pace: float) -> None:
@@ -144,13 +168,13 @@ def late_statutory(case: Proceeding, mix: Mix, pace: float) -> None:
     accept(case, mix)
     counter = case.counter
     if counter.statutory is None:
-        return _handle(case, mix, _in_time(case, pace, case.at))
+        return handle(case, mix, in_time(case, pace, case.at))
     case.plan("V02", "statutory")
     if counter.item.promised_limit:
         case.plan("V01", "promised")
     case.late = True
     decided_at = overdue(case.within(counter.statutory)) + 2 * case.rng.random()
-    return _handle(case, mix, decided_at + 0.3, decided_at=decided_at)
+    return handle(case, mix, decided_at + 0.3, decided_at=decided_at)
 
 
 def extended(case: Proceeding, mix: Mix, pace: float) -> None:
@@ -161,23 +185,14 @@ def extended(case: Proceeding, mix: Mix, pace: float) -> None:
     accept(case, mix)
     end = case.within(counter.statutory)
     if end - case.at < 3:
-        return _handle(case, mix, _in_time(case, pace, case.at))
+        return handle(case, mix, in_time(case, pace, case.at))
     case.plan("V01", "promised")
     case.late = True
-    _transfer(case, end)
+    transfer(case, end)
     case.at = end - 1.5
-    data = EventData(
-        days=float(counter.extension_days),
-        reason_code="complex_case",
-        text=case.rng.choice(COMPLEX),
-        legal_basis="行政许可法第四十二条",
-        approver=case.head,
-        approver_role="organ_head",
-        told_at=case.instant(),
-    )
-    case.tell(EventType.EXTEND, "review", data)
+    case.tell(EventType.EXTEND, "review", extension(case))
     late_at = overdue(end) + (counter.extension_days - 3) * case.rng.random()
-    return _handle(case, mix, late_at, transferred=True)
+    return handle(case, mix, late_at, transferred=True)
 
 
 def deemed(case: Proceeding, mix: Mix, pace: float) -> None:
@@ -185,14 +200,14 @@ def deemed(case: Proceeding, mix: Mix, pace: float) -> None:
     if case.counter.decided_within.days < _DEEMED_DAYS:
         return on_time(case, mix, pace)
     apply(case, mix)
-    latest = _latest(case, case.at) - 0.2
+    latest = lawful_until(case, case.at) - 0.2
     noticed_at = overdue(case.within(case.counter.notice)) + 1.5 * case.rng.random()
     case.plan("V04", "notice")
     case.at = noticed_at
     voucher(case)
     case.days(1.0, latest)
     end, case.at = case.at, noticed_at
-    return _handle(case, mix, end)
+    return handle(case, mix, end)
 
 
 def joint(case: Proceeding, mix: Mix, pace: float) -> None:
@@ -201,7 +216,7 @@ def joint(case: Proceeding, mix: Mix, pace: float) -> None:
     if not counter.legs:
         return promised(case, mix, pace)
     accept(case, mix)
-    end = _latest(case, case.at)
+    end = lawful_until(case, case.at)
     case.minutes(10, 60)
     case.tell(EventType.TRANSFER, "accept", EventData(to=tuple(counter.legs)))
     transferred_at, lead = case.at, counter.item.department
@@ -230,8 +245,8 @@ def joint(case: Proceeding, mix: Mix, pace: float) -> None:
 def escalated(case: Proceeding, mix: Mix, pace: float) -> None:
     """上报件: reviewed here within the limit and sent up with all materials (art. 35, 43)."""
     accept(case, mix)
-    end = _in_time(case, pace, case.at)
-    _transfer(case, end)
+    end = in_time(case, pace, case.at)
+    transfer(case, end)
     case.on_to(end)
     case.tell(EventType.FORWARD, "review")
     if case.counter.archive is not None:
@@ -255,7 +270,7 @@ def due_at(case: Proceeding, due: datetime, mix: Mix, *, on_time: bool) -> None:
     if not on_time:
         case.plan("V01", "promised")
         case.late = True
-    _handle(case, mix, due_in - margin / case.timetable.seconds(case.day))
+    handle(case, mix, due_in - margin / case.timetable.seconds(case.day))
 
 
 _BY_TYPE: Final[dict[ItemType, Callable[[Proceeding, Mix, float], None]]] = {
@@ -266,7 +281,7 @@ _BY_TYPE: Final[dict[ItemType, Callable[[Proceeding, Mix, float], None]]] = {
 }
 
 
-def _latest(case: Proceeding, since: float) -> float:
+def lawful_until(case: Proceeding, since: float) -> float:
     """Tell until when both promise and law are kept, counted from an office time."""
     latest = case.within(case.counter.decided_within, since)
     if case.counter.statutory is not None:
@@ -274,29 +289,29 @@ def _latest(case: Proceeding, since: float) -> float:
     return latest
 
 
-def _in_time(case: Proceeding, pace: float, since: float) -> float:
+def in_time(case: Proceeding, pace: float, since: float) -> float:
     """Draw when a case is finished: promises are slack, so most often after a fraction of the limit."""
-    latest = _latest(case, since)
+    latest = lawful_until(case, since)
     now = case.at
     case.days(max(0.05, pace * float(case.counter.decided_within.days)), latest)
     end, case.at = case.at, now
     return end
 
 
-def _transfer(case: Proceeding, end: float) -> None:
+def transfer(case: Proceeding, end: float) -> None:
     """Pass the case on inside the department soon after acceptance."""
     if case.needs(EventType.TRANSFER):
         case.minutes(5, 60, case.at + (end - case.at) * 0.2)
         case.tell(EventType.TRANSFER, "accept")
 
 
-def _handle(
+def handle(
     case: Proceeding, mix: Mix, end: float, *, decided_at: float | None = None, transferred: bool = False
 ) -> None:
     """Take an accepted case through review and decision to its finish at `end`, then hand over and archive."""
     bring_deferred(case, case.at + (end - case.at) * 0.5)
     if not transferred:
-        _transfer(case, end)
+        transfer(case, end)
     if case.chance(mix.inspected):
         case.at += (end - case.at) * 0.3
         officers = (case.operator("review"), f"{case.counter.item.department}-inspector")

@@ -41,7 +41,17 @@ class Counter:
         self.legs = {department: parse_limit(limit) for department, limit in item.legs.items()}
         self.step_limits = {EventType(step): parse_limit(limit) for step, limit in item.step_limits.items()}
         self._delegated = {power: delegates.get((item.code, power), []) for power in get_args(Power)}
+        self.complete = rulebook.department[item.department].delegations_complete
         self.amount_max = next((row.amount_max for row in self._delegated["approve"] if row.amount_max), None)
+
+    @property
+    def has_outsiders(self) -> bool:
+        """Tell whether somebody approves for a part of the time only."""
+        return len(self._delegated["approve"]) > 1
+
+    def outsider(self, day: date) -> str | None:
+        """Name somebody who approves, but not on that day; None where there is nobody."""
+        return next((row.operator for row in self._delegated["approve"] if not _is_valid(row, day)), None)
 
     def operator(self, power: Power, turn: int, day: date) -> str:
         """Name who uses a power on a day: a delegate at the window in turn, else the department's own official."""
@@ -56,6 +66,7 @@ class Hall:
         self.rulebook, self.mix = rulebook, mix
         self.live_sources = [s.code for s in rulebook.sources if s.code != CONSOLE and _is_live(s)]
         counters = self._open()
+        self.counters = tuple(counter for of in counters.values() for counter in of)
         self._counter = {kind: Draw((counter, counter.weight) for counter in of) for kind, of in counters.items()}
         self._type = Draw((kind, share) for kind, share in mix.types if kind in counters)
         self.channel = Draw(mix.channels)

@@ -43,10 +43,13 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
     """Complaints for each case accepted, as many as Yulin had filed in the ten months (domain.md 4.4)."""
     requested: float = 0.0025  # requests of enterprises on the direct line for each case accepted
 
+    mishandled: float = 0.1  # of complaints and requests: late, opened again, or by the person complained of
+    planted: float = 24 / 50_000
+    """Of visits, for each rule of those under `violations`: so many show that it was broken, some two dozen a year."""
     late_promised: float = 0.005  # of promised-time cases: finished past the promise, within the law
-    late_statutory: float = 0.0003  # of promised-time cases: decided past the law's limit
+    late_statutory: float = 0.0006  # of promised-time cases: decided past the law's limit
     extended: float = 0.0005  # of promised-time licences: past the law's limit, within a valid extension
-    deemed: float = 0.001  # of promised-time cases: no notice within five days
+    deemed: float = 0.002  # of promised-time cases: no notice within five days
     late_issued: float = 0.001  # of granted promised-time cases: issued after the ten days of art. 44
     late_leg: float = 0.02  # of joint cases: one leg past its own limit
 

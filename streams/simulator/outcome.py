@@ -49,6 +49,11 @@ def finish(case: Proceeding, at: float, mix: Mix, *, granted: bool = True) -> No
     """Finish, after the published fee was assessed and paid."""
     if case.counter.item.fees and granted:
         pay(case, at, mix)
+    close(case, at, granted=granted)
+
+
+def close(case: Proceeding, at: float, *, granted: bool = True) -> None:
+    """Finish, whatever there is to pay."""
     case.on_to(at)
     case.tell(EventType.FINISH, "accept", FINISHED if granted else denial(case))
 

@@ -1,16 +1,22 @@
 """One case being written down: where it stands in office time, and what has been told of it so far."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import inf
 from random import Random
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from monitor.events import STEPS, Channel, Event, EventData, EventType
 from monitor.rulebook.model import Limit, Power
+from monitor.timing import key
 from streams.simulator.hall import Counter, Senders
 from streams.simulator.timetable import Timetable, overdue
 
 _NOTHING: Final = EventData()
+_AS_TOLD: Final[Mapping[str, Any]] = MappingProxyType({})
 _ENTRY_SECONDS: Final = tuple(timedelta(seconds=n) for n in range(1, 9))
 """A clerk's entry reaches the database within seconds."""
 _ROLES: Final[dict[Power, str]] = {"accept": "window", "review": "reviewer", "approve": "approver"}
@@ -68,8 +74,8 @@ class Proceeding:
         department: str | None = None,
         known_at: float | None = None,
         operator: str | None = None,
-    ) -> None:
-        """Write an event down at the time reached, if a source can send it.
+    ) -> Event | None:
+        """Write an event down at the time reached, if a source can send it; return it, None where none can.
 
         `department` is another than the counter's, for a leg of a joint case. `known_at` is the office time at which
         the source system learns of it, where that is not at once. `operator` is who used the power, where that is
@@ -80,7 +86,7 @@ class Proceeding:
         visit, counter = self._visit, self.counter
         source = visit.senders.get(kind)
         if source is None:
-            return
+            return None
         moment = self.timetable.instant(self.day, self.at)
         entry = _ENTRY_SECONDS[int(self.rng.random() * len(_ENTRY_SECONDS))]
         if known_at is None:
@@ -89,26 +95,26 @@ class Proceeding:
         else:
             recorded = self.timetable.instant(self.day, known_at) + entry
         item = counter.item
-        self.events.append(
-            Event(
-                id=f"{visit.case}-{len(self.events) + 1}",
-                source=source.code,
-                type=kind,
-                time=moment if source.precision == "second" else self.timetable.blurred(moment, source.precision),
-                case=visit.case,
-                recorded=recorded,
-                region=counter.region,
-                item=item.code if visit.with_item else None,
-                department=department or item.department,
-                window=None if department else self._window,
-                operator=None if by is None else operator or self.operator(by, department),
-                operator_role=None if by is None else _ROLES[by],
-                channel=visit.channel,
-                direct_line=visit.direct_line,
-                applicant=visit.applicant,
-                data=data,
-            )
+        event = Event(
+            id=f"{visit.case}-{len(self.events) + 1}",
+            source=source.code,
+            type=kind,
+            time=moment if source.precision == "second" else self.timetable.blurred(moment, source.precision),
+            case=visit.case,
+            recorded=recorded,
+            region=counter.region,
+            item=item.code if visit.with_item else None,
+            department=department or item.department,
+            window=None if department else self._window,
+            operator=None if by is None else operator or self.operator(by, department),
+            operator_role=None if by is None else _ROLES[by],
+            channel=visit.channel,
+            direct_line=visit.direct_line,
+            applicant=visit.applicant,
+            data=data,
         )
+        self.events.append(event)
+        return event
 
     def operator(self, power: Power, department: str | None = None) -> str:
         """Name who uses a power in this case, here or in the department of a leg.
@@ -132,9 +138,37 @@ class Proceeding:
         """Tell whether sources of the case can send events of all these types."""
         return all(kind in self._visit.senders for kind in kinds)
 
+    def last(self, kind: EventType) -> Event | None:
+        """Find the last event told of a type."""
+        return next((event for event in reversed(self.events) if event.type is kind), None)
+
+    def amend(
+        self, kind: EventType, data: Mapping[str, Any] = _AS_TOLD, *, first: bool = False, **changes: Any
+    ) -> Event | None:
+        """Change the last (or the first) event told of a type, and its data; return it, None where there is none."""
+        places = [place for place, event in enumerate(self.events) if event.type is kind]
+        if not places:
+            return None
+        place = places[0 if first else -1]
+        event = self.events[place]
+        self.events[place] = replace(event, data=replace(event.data, **data), **changes)
+        return self.events[place]
+
+    def drop(self, kind: EventType) -> bool:
+        """Keep quiet about everything of a type; tell whether there was anything."""
+        kept = [event for event in self.events if event.type is not kind]
+        dropped = len(kept) < len(self.events)
+        self.events = kept
+        return dropped
+
     def plan(self, rule: str, subject: str = "") -> None:
         """Write down that the case shows a violation."""
         self.planned.add(Planned(rule, subject))
+
+    def plan_at(self, rule: str, event: Event | None, about: str = "") -> None:
+        """Write down that an event shows a violation; where the event could not be told, nothing."""
+        if event is not None:
+            self.plan(rule, f"{about}:{key(event)}" if about else key(event))
 
     def chance(self, share: float) -> bool:
         """Draw whether something that befalls a share of cases befalls this one."""
@@ -144,6 +178,11 @@ class Proceeding:
         """Tell whether acceptance and finish are told by live sources, so that a breach is known when it happens."""
         sources = (self._visit.senders.get(kind) for kind in (EventType.ACCEPT, EventType.FINISH))
         return all(source is not None and source.lateness_hours == 0 for source in sources)
+
+    def knows_seconds(self, kind: EventType) -> bool:
+        """Tell whether the source of a type writes down the second."""
+        source = self._visit.senders.get(kind)
+        return source is not None and source.precision == "second"
 
     def reports_at_end(self, kind: EventType) -> bool:
         """Tell whether the source of a type reports suspensions only once they have ended."""

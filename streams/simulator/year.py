@@ -12,10 +12,11 @@ from monitor.rulebook.model import ItemType, Rulebook
 from streams.simulator.complaints import CHANNELS, complain, request
 from streams.simulator.courses import visit
 from streams.simulator.draw import Draw
-from streams.simulator.hall import Hall
+from streams.simulator.hall import Counter, Hall
 from streams.simulator.mix import AFTER_HOLIDAY, ARRIVALS, MONTHS, WEEKDAYS, YULIN, Mix
 from streams.simulator.proceeding import Planned, Proceeding, Visit
 from streams.simulator.timetable import Timetable
+from streams.simulator.violations import Planting
 
 _TAIL: Final = timedelta(days=800)
 """How far beyond the end the timetable goes, so that the longest case begun before the end can be told."""
@@ -51,6 +52,7 @@ class Centre:
     ) -> None:
         self.seed, self.mix = seed, mix
         self.hall = Hall(rulebook, mix)
+        self._planting = Planting(self.hall)
         self.timetable = Timetable(rulebook, period[0] - timedelta(days=15), period[1] + _TAIL, open_from)
         self._twelfth = Draw(enumerate(ARRIVALS))
 
@@ -62,10 +64,20 @@ class Centre:
         for number, (at, own) in enumerate(arrivals, 1):
             # A seed of its own: how one case goes on after the doors stay open must not change the next.
             rng.seed(own)
-            case = self.proceeding(f"{day:%Y%m%d}-{self.seed}-{number:04d}", rng, index, at)
-            visit(case, self.mix, self.hall.pace)
-            yield case
+            yield self._visit(f"{day:%Y%m%d}-{self.seed}-{number:04d}", rng, index, at)
         yield from self._aside(index, len(arrivals))
+
+    def _visit(self, name: str, rng: Random, day: int, at: float) -> Proceeding:
+        """Let one visitor in, now and then for a case that is made to show a violation."""
+        drawn = self._planting.draw(rng) if rng.random() < self.mix.planted * self._planting.weight else None
+        if drawn is None:
+            case = self.proceeding(name, rng, day, at)
+            visit(case, self.mix, self.hall.pace)
+        else:
+            form, counter = drawn
+            case = self.proceeding(name, rng, day, at, counter=counter)
+            form.plant(case, self.mix, self.hall.pace)
+        return case
 
     def _aside(self, index: int, visitors: int) -> Iterator[Proceeding]:
         """Yield the complaints and the requests of a day: numbers of their own, apart from the cases."""
@@ -81,15 +93,22 @@ class Centre:
                 name = f"{prefix}{day:%Y%m%d}-{self.seed}-{number:03d}"
                 who = Visit(name, counter, senders, channel, line, f"{rng.getrandbits(64):016x}", with_item=False)
                 case = Proceeding(who, rng, self.timetable, index, self._arrival(rng))
-                course(case)
+                course(case, self.mix)
                 yield case
 
     def proceeding(
-        self, case: str, rng: Random, day: int, at: float, haste: float = 1, kind: ItemType | None = None
+        self,
+        case: str,
+        rng: Random,
+        day: int,
+        at: float,
+        haste: float = 1,
+        kind: ItemType | None = None,
+        counter: Counter | None = None,
     ) -> Proceeding:
-        """Draw who comes for what, of one type of item where one is asked for; nothing has been told yet."""
+        """Draw who comes for what, of one type of item or to one counter where asked for; nothing is told yet."""
         hall = self.hall
-        counter, channel = hall.counter(rng, kind), hall.channel(rng)
+        counter, channel = counter or hall.counter(rng, kind), hall.channel(rng)
         direct_line = hall.direct_line(rng, self.timetable.days[day])
         applicant = f"{rng.getrandbits(64):016x}"
         who = Visit(case, counter, hall.senders(counter, channel), channel, direct_line, applicant)

@@ -45,7 +45,7 @@ def _item(number: int) -> Item:
         statutory_limit=("45 wd" if kind == "joint" else "24 wd") if licence else None,
         promised_limit=promised,
         steps=STEPS if kind == "instant" else WHOLE,
-        step_limits={"accept": "1 wd", "transfer": "20 wd", "approve": "2 wd"} if kind == "promised" else {},
+        step_limits={"accept": "1 wd", "transfer": "20 wd", "approve": "2 wd"} if number % 6 in (1, 2) else {},
         legs={"land": "15 wd", "build": "20 wd", "water": "10 wd"} if kind == "joint" else {},
         materials=(Material(code="m1", name="申请表"), Material(code="m2", name="身份证明")),
         fees=(Fee(code="f1", name="工本费", amount=10, basis="物价局"),) if number % 4 == 0 else (),

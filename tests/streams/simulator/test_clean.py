@@ -13,8 +13,8 @@ from streams.simulator import LiveCentre, Mix, Planned, simulate_cases
 ZONE = timezone(timedelta(hours=8))
 START, END = datetime(2009, 8, 17, tzinfo=ZONE), datetime(2009, 11, 17, tzinfo=ZONE)
 BUSY_WITH_TROUBLE = Mix(
-    accepted_per_day=80, late_promised=0.02, late_statutory=0.01, extended=0.01, deemed=0.01, late_issued=0.02,
-    late_leg=0.3, suspended=0.1, supplemented=0.2,
+    accepted_per_day=70, late_promised=0.02, late_statutory=0.01, extended=0.01, deemed=0.01, late_issued=0.02,
+    late_leg=0.3, suspended=0.1, supplemented=0.2, planted=0.002, mishandled=0.5,
 )  # fmt: skip
 T = EventType
 
@@ -45,10 +45,10 @@ def test_every_planned_violation_is_found(rulebook: Rulebook) -> None:
     found: set[str] = set()
     for case in simulate_cases(rulebook, 7, START, END, BUSY_WITH_TROUBLE):
         told_of = {event.type for event in case.events}
-        if case.planned and {T.ACCEPT, T.ARCHIVE} <= told_of:
+        if case.planned and case.complete and (T.ACCEPT in told_of or T.COMPLAINT_FILED in told_of):
             assert conduct(judge(rulebook, case.events, END)) == case.planned, case
             found |= {violation.rule for violation in case.planned}
-    assert found == {"V01", "V02", "V03", "V04", "V05"}
+    assert found >= {f"V{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 19, 20, 28, 33)}
 
 
 @pytest.mark.parametrize(

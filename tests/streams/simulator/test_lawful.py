@@ -14,7 +14,8 @@ ZONE = timezone(timedelta(hours=8))
 START, END = datetime(2009, 3, 2, tzinfo=ZONE), datetime(2009, 9, 1, tzinfo=ZONE)
 RICH = Mix(
     accepted_per_day=120, late_promised=0, late_statutory=0, extended=0.05, deemed=0, late_issued=0, late_leg=0,
-    suspended=0.3, supplemented=0.2, deferred=0.1, refused=0.05, denied=0.05, withdrawn=0.05, complained=0.02,
+    planted=0, mishandled=0, suspended=0.3, supplemented=0.2, deferred=0.1, refused=0.05, denied=0.05, withdrawn=0.05,
+    complained=0.02,
     requested=0.02,
 )  # fmt: skip
 T = EventType

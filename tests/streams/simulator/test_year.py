@@ -54,6 +54,8 @@ def test_every_event_is_accepted_by_the_decoder(cases: list[SimulatedCase]) -> N
 def test_events_of_a_case_are_in_order(cases: list[SimulatedCase]) -> None:
     """Within a case times never go back, and steps come in their order even where a source knows minutes only."""
     for case in cases:
+        if any(violation.rule in ("V07", "V12", "V28") for violation in case.planned):
+            continue
         assert all(a.time <= b.time for a, b in pairwise(case.events))
         steps = [RANK[event.type] for event in sorted(case.events, key=lambda e: e.order) if event.type in STEPS]
         assert steps == sorted(steps)
@@ -71,8 +73,13 @@ def test_everything_happens_in_office_hours(rulebook: Rulebook, cases: list[Simu
 
 
 def test_nothing_is_known_before_it_happens_or_after_the_end(cases: list[SimulatedCase]) -> None:
-    """Each event is recorded after it happened, within seconds unless its source tells suspensions at their end."""
+    """Each event is recorded after it happened, within seconds unless its source tells suspensions at their end.
+
+    Or unless that it is entered late is what it shows.
+    """
     for case in cases:
+        if any(violation.rule == "V08" for violation in case.planned):
+            continue
         for event in case.events:
             assert event.recorded is not None
             assert event.time < event.recorded <= END
@@ -109,7 +116,7 @@ def test_few_are_late(cases: list[SimulatedCase]) -> None:
     planned = Counter(violation.rule for case in cases for violation in case.planned)
     assert 60 < planned["V01"] < 220
     assert 0 < planned["V02"] < 25
-    assert 0 < planned["V04"] < 30
+    assert 0 < planned["V04"] < 60
     assert planned["V03"]
     assert planned["V05"]
 
