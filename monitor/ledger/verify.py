@@ -13,9 +13,21 @@ from monitor.ledger.chain import CHAINS
 from monitor.ledger.difference import Difference, compare
 from monitor.ledger.digest import misreported
 from monitor.ledger.packing import digest_of
-from monitor.ledger.schema import cases, findings, journal, positions, rulebooks, stats_items, stats_units
+from monitor.ledger.schema import (
+    cases,
+    findings,
+    journal,
+    outbox,
+    positions,
+    rejects,
+    rulebooks,
+    sources,
+    stats_items,
+    stats_units,
+    texts,
+)
 from monitor.ledger.seal import Statement
-from monitor.ledger.stored import as_stored, undecoded
+from monitor.ledger.stored import as_stored, misfits, undecoded
 from monitor.ledger.verify_apart import verify_apart
 from monitor.ledger.verify_cases import Assess, CaseCheck, Since
 from monitor.ledger.verify_journal import Journalled, verify_journal
@@ -26,6 +38,19 @@ from monitor.verdict import MEASURES
 __all__ = ["Assess", "Difference", "Verification", "verify"]
 
 
+READ_AS_USUAL: Final = (
+    rulebooks,
+    positions,
+    sources,
+    rejects,
+    texts,
+    cases,
+    findings,
+    outbox,
+    stats_units,
+    stats_items,
+)
+"""Tables that are read by the kinds of their columns, which SQLite does not insist on."""
 UNSEALED_PARTS: Final = ("sources", "rejects", "texts", "statistics")
 """What can only be compared with everything: a verification since a seal leaves it out."""
 
@@ -93,6 +118,9 @@ class _Check:
     def differences(self) -> Iterator[Difference]:
         """Find every difference, first those of rulebooks and chains: what rests on them is checked against them."""
         yield from self._published()
+        for table in READ_AS_USUAL:
+            for key, column, expected, found in misfits(self._connection, table):
+                yield Difference(str(table.name), key, column, expected, found)
         yield from self._chains()
         yield from self._journals()
         if self._whole:

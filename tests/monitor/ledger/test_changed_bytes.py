@@ -2,23 +2,21 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, String, Table, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import String, Table
 
 from monitor.events import EventData
 from monitor.ledger import Ledger, audit
 from monitor.ledger.chain import ACTIONS
 from monitor.ledger.schema import actions, journal
 from monitor.ledger.schema import audit as audit_table
-from monitor.ledger.stored import as_stored
-from monitor.ledger.verify import Difference, verify
+from monitor.ledger.verify import Difference
 from tests.databases import copy_ledger, ledger_url
-from tests.small_centre import assess_plainly, at, delivered, event, heartbeat, opened_engine
+from tests.monitor.ledger.within import Within
+from tests.small_centre import at, delivered, event, heartbeat, opened_engine
 
 TABLES = (journal, actions, audit_table)
 
@@ -51,41 +49,6 @@ def ledger(made: Path, tmp_path: Path) -> Iterator[Ledger]:
     copy_ledger(made, tmp_path)
     with Ledger.open(ledger_url(tmp_path)) as ledger:
         yield ledger
-
-
-class Within:
-    """A ledger read within the transaction that changes it, so that every change can be taken back."""
-
-    def __init__(self, ledger: Ledger, connection: Connection) -> None:
-        self.publications, self.vault, self.texts = ledger.publications, ledger.vault, ledger.texts
-        self.connection = connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give the connection of the change."""
-        yield self.connection
-
-    def difference(self) -> Difference | None:
-        """Verify; return the first difference."""
-        return verify(cast("Ledger", self), assess_plainly).difference
-
-    def rows(self, table: Table) -> list[Any]:
-        """Read the rows of a table as they are stored."""
-        return list(self.connection.execute(select(*as_stored(table)).order_by(table.c.seq)).mappings())
-
-    def after(self, *statements: str, **values: Any) -> Difference | None:
-        """Change the ledger, verify, and take the change back; None too where the database refuses the change."""
-        savepoint = self.connection.begin_nested()
-        try:
-            for statement in statements:
-                assert self.connection.execute(text(statement), values).rowcount > 0
-            found = self.difference()
-            assert found is not None, f"{statements} {values} is not found"
-        except DBAPIError:
-            found = None
-        finally:
-            savepoint.rollback()
-        return found
 
 
 @pytest.fixture
