@@ -20,6 +20,7 @@ from monitor.ledger.findings import finding_columns
 from monitor.ledger.instants import from_us
 from monitor.ledger.journal import row_hash
 from monitor.ledger.packing import digest_of
+from monitor.ledger.publication import standing
 from monitor.ledger.seal import Published, Seal, Statement, from_document, is_signed, verify_signature
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
 from monitor.verdict import Assessment, JournalEntry
@@ -103,6 +104,7 @@ class _Checking:
     def _sound(self) -> Iterator[Problem]:
         assert self.manifest is not None, "the manifest was read"
         self.rows = self._read(contents.JOURNAL, list[JournalRow])
+        self._events = self._entries()
         own = self._seal_of(self.manifest, None)
         statements = [own.statement]
         if self._sealed is not None:
@@ -110,7 +112,7 @@ class _Checking:
         self.statement = statements[-1]
         for statement in statements:
             yield from self._chained(statement, statement is own.statement)
-            yield from self._published(statement)
+            yield from self._published(statement, statement is own.statement)
         yield from self._judged()
 
     def _listed(self, manifest: Manifest) -> Iterator[Problem]:
@@ -160,18 +162,28 @@ class _Checking:
                 hashed = ACTIONS.row_hash(msgspec.structs.asdict(act))
                 yield from _proved(contents.ACTIONS, action_links, (end.chain_hash, end.seq), act.seq, hashed, own)
 
-    def _published(self, statement: Statement) -> Iterator[Problem]:
-        stated = {each.version: each for each in statement.rulebooks}
-        for row in self._read(contents.RULEBOOKS, list[RulebookRow]):
-            sealed = stated.get(row.version)
+    def _published(self, statement: Statement, own: bool) -> Iterator[Problem]:
+        """Compare the versions with those that were sealed; one that was in force at an event must not be left out."""
+        rows = self._read(contents.RULEBOOKS, list[RulebookRow])
+        sealed = {each.version: each for each in statement.rulebooks}
+        for row in rows:
             found = Published(row.version, digest_of(self._file(row.file)), row.in_force_from)
-            if sealed is not None and found != sealed:
+            if (own or row.version in sealed) and sealed.get(row.version) != found:
                 yield Problem(row.file, f"is not version {row.version} as it was sealed")
+        if not own or not rows:
+            return
+        versions = {row.version for row in rows}
+        in_force = standing([each for each in statement.rulebooks if each.version <= max(versions)])
+        for time in sorted({entry.event.time for entry in self._events}):
+            begun = [each for each in in_force if each.in_force_from is None or each.in_force_from <= time]
+            if begun and begun[-1].version not in versions:
+                yield Problem(contents.RULEBOOKS, f"lacks version {begun[-1].version}, in force at {time.isoformat()}")
+                return
 
     def _judged(self) -> Iterator[Problem]:
         """Take the assessment again, and compare it and all that is told of it."""
         assert self.manifest is not None, "the manifest was read"
-        entries, history = self._entries(), self._history()
+        entries, history = self._events, self._history()
         if {entry.event.case for entry in entries} != {self.manifest.case}:
             yield Problem(contents.JOURNAL, f"has rows of another case than {self.manifest.case}, or none")
             return

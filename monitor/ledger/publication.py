@@ -4,8 +4,9 @@ A version that may hide a breach (`monitor.rulebook.danger`) needs a second pers
 whoever publishes passes an `Approval`, and the ledger checks it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Row, func, insert, select
@@ -76,7 +77,7 @@ class Publications:
         )
         # First those up to the version: a later one with effect for the past would hide what was in force then.
         listed = [_Listed(*row) for row in rows if version is None or row.version <= version]
-        known = [row for row in _standing(listed) if _in_force(row, horizon)]
+        known = [row for row in standing(listed) if _in_force(row, horizon)]
         if not known:
             raise LedgerError("this ledger has no rulebook yet: publish one with 'monitor rulebook publish FILE'")
         key = tuple(known)
@@ -250,11 +251,19 @@ def _in_force(row: _Listed, horizon: datetime | None) -> bool:
     return horizon is None or row.in_force_from is None or row.in_force_from <= horizon
 
 
-def _standing(listed: list[_Listed]) -> list[_Listed]:
+class _Begins(Protocol):
+    @property
+    def in_force_from(self) -> datetime | None: ...
+
+
+Begun = TypeVar("Begun", bound=_Begins)
+
+
+def standing(listed: Sequence[Begun]) -> list[Begun]:
     """Leave out the versions that never come into force: one published after them begins before they would."""
-    standing: list[_Listed] = []
+    found: list[Begun] = []
     for row in reversed(listed):
-        next_begins = standing[-1].in_force_from if standing else None
+        next_begins = found[-1].in_force_from if found else None
         if next_begins is None or row.in_force_from is None or row.in_force_from <= next_begins:
-            standing.append(row)
-    return standing[::-1]
+            found.append(row)
+    return found[::-1]

@@ -136,6 +136,10 @@ def test_a_case_with_versions_of_the_rulebook_brings_those_it_was_judged_by(tmp_
         bundle = exported(engine).bundle
         assert problems(bundle) == ()
         assert [row["version"] for row in documents(bundle)["rulebooks.json"]] == [1, 3, 4]
+        rows = contents.decode(archive.read(bundle)["rulebooks.json"], list[contents.RulebookRow])
+        without = resigned(engine, bundle, "rulebooks.json", contents.encode([rows[0], rows[2]]))
+        found = problems(without)
+        assert ("rulebooks.json", "lacks version 3") in {(each.file, each.why[:15]) for each in found}
 
 
 def test_an_erased_text_is_said_to_be_erased(engine: Engine) -> None:
