@@ -11,10 +11,10 @@ DEBIAN_PACKAGES := chromium curl docker-compose fonts-noto-cjk
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench scenario tools lock clean
+.PHONY: help demo test check bench rules-report scenario tools lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## watch a simulated city being supervised live
 	$(RUN)/monitor demo
@@ -30,6 +30,9 @@ check: $(INSTALLED) ## lint, format, types and layering, in under a minute
 
 bench: $(INSTALLED) ## measure speed and memory, some minutes (FULL=1: all of it; NAMES: some of it)
 	$(RUN)/python -m benchmarks $(NAMES) $(if $(FULL),--full) --json build/bench.json
+
+rules-report: $(INSTALLED) ## prove the rules on a simulated year, clean and dirty, many minutes (DAYS=20: a short one)
+	$(RUN)/python scripts/rules_report.py $(if $(DAYS),--days $(DAYS)) $(if $(FEEDS),--feeds $(FEEDS))
 
 scenario: $(INSTALLED) ## print the figures that follow from the numbers Yulin published in 2009, about a minute
 	$(RUN)/python scripts/scenario_2009.py

@@ -20,6 +20,8 @@ from monitor.rules import RULES
 from monitor.verdict import MEASURES
 from streams.bodies import EVENTS_PER_REQUEST_MAX
 from streams.requests import ANSWER_SECONDS, BODY_BYTES_MAX, BODY_SECONDS
+from streams.simulator.dirty import DIRTS
+from streams.simulator.violations import FORMS
 from streams.turn import EVENTS_PER_CASE_MAX
 from tests.conftest import ROOT
 
@@ -131,3 +133,12 @@ KNOWN_COLUMNS = {
 def test_going_live_names_every_advice() -> None:
     """Whatever `monitor readiness` advises is explained on the page."""
     assert set(get_args(Code)) <= quoted(page("going-live.md"))
+
+
+def test_simulate_names_every_dirt_and_every_rule_planted() -> None:
+    """The page on the simulated centre has a row for each kind of dirt, and the forms of each rule."""
+    named = page("simulate.md")
+    assert set(DIRTS) <= quoted(named)
+    planted = {form.rule for form in FORMS} | {"V01", "V02", "V03", "V04", "V05", "V23", "V28", "V31"}
+    assert planted == {rule.id for rule in RULES.values() if rule.kind == "conduct"} | {"V31"}
+    assert {rule for rule in planted if re.search(rf"^\| [V0-9, ]*{rule}", named, re.MULTILINE)} == planted

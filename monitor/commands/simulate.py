@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import IO, Annotated, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, NoReturn
 
+import msgspec
 import typer
 
 from monitor.commands.options import EXIT_UNUSABLE, JsonOption, LangOption, err, language, out, print_document
 from monitor.language import Lang, text
 from monitor.rulebook.model import Rulebook
 
-LINES_AT_ONCE = 5_000
+if TYPE_CHECKING:
+    from streams.simulator import SimulatedCase
+    from streams.simulator.dirty import Dirt
 
 
 def simulate(
@@ -27,6 +30,12 @@ def simulate(
     key_file: Annotated[
         Path | None, typer.Option(help="Lines 'SOURCE KEY', or one key that may speak for every source.")
     ] = None,
+    dirty: Annotated[
+        str | None, typer.Option(help="Soil the file: skew jitter late late-undeclared dates lost at-end nightly; A,B.")
+    ] = None,
+    planted_file: Annotated[
+        Path | None, typer.Option("--planted", help="Write down every violation planted: case, rule, subject.")
+    ] = None,
     rate: Annotated[float, typer.Option(min=0.01, max=100, help="Live events a second.")] = 0.7,
     rulebook: Annotated[str, typer.Option(help="Folder or file of a rulebook, or one that ships.")] = "yulin",
     as_json: JsonOption = False,
@@ -36,46 +45,99 @@ def simulate(
     spoken = language(lang)
     centre = _rulebook(rulebook, spoken)
     if live:
-        if to is None or "://" not in to or key_file is None or out_file or year or since:
+        if to is None or "://" not in to or key_file is None or out_file or year or since or dirty or planted_file:
             _refuse("live_needs", spoken)
         _live(centre, seed, to, key_file, rate, as_json, spoken)
         return
     if out_file is None or key_file is not None:
         _refuse("file", spoken)
     start, end = _period(centre, year, since, to, spoken)
-    _write(centre, seed, start, end, out_file, as_json, spoken)
+    _write(centre, seed, start, end, out_file, _dirts(dirty, spoken), planted_file, as_json, spoken)
 
 
 def _write(
-    rulebook: Rulebook, seed: int, start: datetime, end: datetime, path: Path, as_json: bool, lang: Lang
+    rulebook: Rulebook,
+    seed: int,
+    start: datetime,
+    end: datetime,
+    path: Path,
+    dirts: "list[Dirt]",
+    planted_file: Path | None,
+    as_json: bool,
+    lang: Lang,
 ) -> None:
-    """Write a period in order of time; the file appears under its name once it is whole."""
-    from monitor.events import content
-    from streams.simulator import SimulatedCase, in_time_order, simulate_cases
+    """Write a period in order of time, a dirty one as it is delivered, with the sources it has to be declared by.
 
-    planned: Counter[str] = Counter()
+    Each file appears under its name once it is whole.
+    """
+    from streams.simulator import SimulatedCase, simulate_cases
+
+    planted: Counter[str] = Counter()
     counted: Counter[str] = Counter()
+    noted: list[bytes] = []
 
     def watched() -> Iterator[SimulatedCase]:
         for case in simulate_cases(rulebook, seed, start, end):
             counted["cases"] += 1
-            planned.update(violation.rule for violation in case.planned)
+            planted.update(violation.rule for violation in case.planned)
+            for rule, subject in sorted(case.planned):
+                noted.append(msgspec.json.encode({"case": case.events[0].case, "rule": rule, "subject": subject}))
             yield case
 
     try:
         with _whole_file(path) as file:
-            for event in in_time_order(watched()):
+            for line in _lines(rulebook, seed, watched(), dirts):
                 counted["events"] += 1
-                file.write(content(event) + b"\n")
+                file.write(line + b"\n")
+        if dirts:
+            _declare(rulebook, seed, dirts, path)
+        if planted_file is not None:
+            with _whole_file(planted_file) as file:
+                file.writelines(line + b"\n" for line in noted)
     except (OSError, ValueError) as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
     if as_json:
-        print_document({"file": str(path), **counted, "planned": dict(sorted(planned.items()))})
+        print_document({"file": str(path), **counted, "planned": dict(sorted(planted.items()))})
         return
     out.print(text("simulate.written", lang, file=path, cases=counted["cases"], events=counted["events"]), markup=False)
-    for rule, count in sorted(planned.items()):
+    if dirts:
+        out.print(text("simulate.declared", lang, file=_declaration(path)), markup=False)
+    for rule, count in sorted(planted.items()):
         out.print(text("simulate.planned", lang, rule=rule, name=text(f"rule.{rule}.name", lang), count=count))
+
+
+def _lines(rulebook: Rulebook, seed: int, cases: "Iterator[SimulatedCase]", dirts: "list[Dirt]") -> Iterator[bytes]:
+    from monitor.events import content
+    from streams.simulator import in_time_order
+    from streams.simulator.dirty import Feed, deliver, enveloped
+
+    if not dirts:
+        return (content(event) for event in in_time_order(cases))
+    return (enveloped(sent) for sent in deliver(cases, Feed(rulebook, seed), dirts))
+
+
+def _declare(rulebook: Rulebook, seed: int, dirts: "list[Dirt]", path: Path) -> None:
+    from streams.simulator.dirty import Feed, declared, sources_section
+
+    with _whole_file(_declaration(path)) as file:
+        file.write(sources_section(declared(Feed(rulebook, seed), dirts)).encode())
+
+
+def _declaration(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sources.yaml")
+
+
+def _dirts(named: str | None, lang: Lang) -> "list[Dirt]":
+    """Find the kinds of dirt asked for."""
+    from streams.simulator.dirty import DIRTS
+
+    names = [] if named is None else named.split(",")
+    for name in names:
+        if name not in DIRTS:
+            err.print(text("simulate.dirty", lang, name=name, known=", ".join(DIRTS)), style="red", markup=False)
+            raise typer.Exit(EXIT_UNUSABLE)
+    return [DIRTS[name] for name in names]
 
 
 @contextmanager

@@ -85,6 +85,19 @@ def declared(feed: Feed, dirts: Sequence[Dirt]) -> Rulebook:
     return msgspec.structs.replace(feed.rulebook, sources=tuple(sources))
 
 
+def enveloped(sent: Sent) -> bytes:
+    """Write an event as a line of a CloudEvents envelope, which says besides when it is delivered (`received`)."""
+    event = msgspec.to_builtins(sent.event, builtin_types=(datetime,))
+    envelope = {"specversion": "1.0", "received": sent.at, "subject": event.pop("case", None)}
+    envelope |= {name: event.pop(name) for name in ("id", "source", "type", "time")}
+    return msgspec.json.encode({**envelope, "data": event})
+
+
+def sources_section(rulebook: Rulebook) -> str:
+    """Write the sources of a rulebook as the section of its files they stand in."""
+    return "sources:\n" + "".join(f"  - {msgspec.json.encode(source).decode()}\n" for source in rulebook.sources)
+
+
 def _as_it_is(source: Source, feed: Feed) -> Source:
     return source
 

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from monitor.events import EventType, Procedure
-from monitor.rules import RULES
 from streams.simulator.courses import is_suspendable
 from streams.simulator.draw import Draw
 from streams.simulator.hall import Counter, Hall
@@ -52,8 +51,7 @@ class Planting:
     """Draws which violation comes next: every rule as often as any other, as far as the hall has counters for it."""
 
     def __init__(self, hall: Hall) -> None:
-        known = [form for form in FORMS if form.rule in RULES]
-        fitting = [(form, [counter for counter in hall.counters if form.fits(counter)]) for form in known]
+        fitting = [(form, [counter for counter in hall.counters if form.fits(counter)]) for form in FORMS]
         forms = [(form, Draw((c, c.weight) for c in counters)) for form, counters in fitting if counters]
         by_rule = Count(form.rule for form, _ in forms)
         weighted = [(each, max(1 / by_rule[each[0].rule], 1 / FORMS_A_RULE_MIN)) for each in forms]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from monitor.commands.simulate import simulate
 from monitor.events import decode
+from monitor.rulebook.load import load
 
 app = typer.Typer()
 app.command()(simulate)
@@ -66,6 +68,45 @@ def test_a_compressed_file_is_the_same_for_the_same_seed(rulebook: str, tmp_path
     assert decode(gzip.decompress(files[0].read_bytes()).splitlines()[0]).source == "hall"
 
 
+def test_a_dirty_feed_is_written_as_it_is_delivered(rulebook: str, tmp_path: Path) -> None:
+    """Lines are envelopes any source could send, in the order of their delivery, with the sources declared beside."""
+    clean, dirty = tmp_path / "clean.ndjson", tmp_path / "dirty.ndjson"
+    week = ("--rulebook", rulebook, "--from", "2009-03-02", "--to", "2009-03-06", "--out")
+    assert run(*week, str(clean))[0] == 0
+    code, said = run(*week, str(dirty), "--dirty", "dates,nightly")
+    assert code == 0, said
+    assert f"as in {dirty}.sources.yaml" in said.replace("\n", "")
+    lines = dirty.read_bytes().splitlines()
+    received = [json.loads(line)["received"] for line in lines]
+    assert received == sorted(received)
+    assert {instant[11:] for instant in received} == {"17:00:00Z"}  # one o'clock at night in Yulin
+    events = {(event.case, event.id): event for event in map(decode, lines)}
+    for event in map(decode, clean.read_bytes().splitlines()):
+        assert events[event.case, event.id].recorded == event.recorded
+        assert events[event.case, event.id].time.hour == 16
+    town = Path(rulebook).read_text(encoding="utf-8").splitlines(keepends=True)
+    declared = (tmp_path / "dirty.ndjson.sources.yaml").read_text(encoding="utf-8")
+    copy = tmp_path / "declared.yaml"
+    copy.write_text("".join(declared if line.startswith("sources:") else line for line in town), encoding="utf-8")
+    source = load(copy).source["hall"]
+    assert (source.precision, source.lateness_hours, source.name) == ("day", 24, "大厅")
+
+
+def test_what_was_planted_is_written_down(tmp_path: Path) -> None:
+    """Each violation stands in a line of its own: the case, the rule, and the subject its finding has to name."""
+    file, planted = tmp_path / "week.ndjson", tmp_path / "planted.ndjson"
+    code, said = run(
+        "--from", "2009-03-02", "--to", "2009-03-31", "--out", str(file), "--planted", str(planted), "--json"
+    )  # fmt: skip
+    assert code == 0, said
+    noted = [json.loads(line) for line in planted.read_bytes().splitlines()]
+    cases = {decode(line).case for line in file.read_bytes().splitlines()}
+    assert {each["case"] for each in noted} <= cases
+    assert Counter(each["rule"] for each in noted) == json.loads(said)["planned"]
+    assert len({each["rule"] for each in noted}) > 10
+    assert all(each["subject"] == "promised" for each in noted if each["rule"] == "V01")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -74,6 +115,7 @@ def test_a_compressed_file_is_the_same_for_the_same_seed(rulebook: str, tmp_path
         (["--out", "x", "--from", "2009-01-02", "--to", "2009-01-01"], "not before the first"),
         (["--out", "x", "--from", "soon", "--to", "2009-01-01"], "YYYY-MM-DD"),
         (["--live", "--to", "http://localhost:1"], "Live needs"),
+        (["--out", "x", "--year", "2009", "--dirty", "mud"], "there is no such dirt; known are skew, jitter, late,"),
         (["--live", "--to", "http://localhost:1", "--key-file", "nowhere"], "cannot be read"),
     ],
 )
