@@ -115,7 +115,10 @@ class GuardedRoute(APIRoute):
             except Denied as denied:
                 gate.refused(request.url.path, denied.answer.status)
                 return denied.answer.response()
-            return await handler(request)
+            answer = await handler(request)
+            if self.permit.wants_user:
+                answer.headers["Cache-Control"] = "no-store"  # what one may see is not for the next at this machine
+            return answer
 
         return checked
 

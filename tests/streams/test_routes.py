@@ -239,6 +239,12 @@ def test_a_case_is_told_with_its_time_line(monitor: Running) -> None:
     assert {clock["name"] for clock in case["clocks"]} >= {"notice", "issue"}
 
 
+def test_what_a_user_saw_is_kept_by_no_cache(monitor: Running) -> None:
+    """Neither a browser nor a proxy keeps what was shown to somebody who signed in."""
+    assert ask(monitor, "admin", "/api/findings").headers["cache-control"] == "no-store"
+    assert ask(monitor, "nobody", "/metrics").headers.get("cache-control") is None
+
+
 def test_findings_come_in_pages(monitor: Running) -> None:
     """Page after page each finding comes once; a place no page gave is an error that says so."""
     everything = ask(monitor, "admin", "/api/findings").json()
