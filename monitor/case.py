@@ -17,6 +17,9 @@ LATE_ARRIVALS_MAX: Final = 100
 """Each moment at which late events arrived costs another look at the case; a real case has one or two. A case with
 more is told as a data finding, for what arrived after them is not looked back from."""
 
+TERMINAL: Final = (EventType.WITHDRAW, EventType.VOID, EventType.FORWARD)
+"""What ends every clock of a case without an answer to it."""
+
 _NONE: Final = timedelta()
 _EXCUSES_NOTHING = VERDICTS | frozenset(
     {
@@ -66,6 +69,11 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         if len(found) > 1:
             return sorted(chain.from_iterable(found), key=_order)
         return list(found[0]) if found else []
+
+    @cached_property
+    def terminal(self) -> Event | None:
+        """What ended the case without an answer to it, and every clock with it."""
+        return self.first(*TERMINAL)
 
     @cached_property
     def refusal(self) -> Event | None:
@@ -283,7 +291,8 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     case = ""
     received = tuple(entries)
     for entry in received:
-        identity, case = entry.event.identity, entry.event.case or ""
+        event = entry.event
+        identity, case = (event.source, event.id), event.case or ""
         other = chosen.get(identity)
         if other is None:
             chosen[identity] = entry
@@ -292,22 +301,24 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
                 contradicted.add(identity)
             chosen[identity] = min(other, entry, key=lambda e: (e.content_hash, e.received_at))
     retractions = tuple(
-        (entry, chosen[entry.event.source, entry.event.data.target or ""])
-        for _, entry in sorted(chosen.items())
-        if entry.event.type is EventType.RETRACT and (entry.event.source, entry.event.data.target or "") in chosen
+        [
+            (entry, chosen[entry.event.source, entry.event.data.target or ""])
+            for _, entry in sorted(chosen.items())
+            if entry.event.type is EventType.RETRACT and (entry.event.source, entry.event.data.target or "") in chosen
+        ]
     )
     retracted = {entry.event.identity for _, entry in retractions}
-    counted = (
+    counted = [
         entry
         for identity, entry in chosen.items()
         if entry.event.type is not EventType.RETRACT and identity not in retracted
-    )
-    ordered = sorted(counted, key=lambda entry: _order(entry.event))
+    ]
+    ordered = sorted(counted, key=_place)
     first = next((entry.event for entry in ordered if entry.event.source != CONSOLE), None)
-    own = tuple(entry for entry in ordered if first is None or _may_tell(entry.event, first, rulebooks))
+    own = [entry for entry in ordered if first is None or _may_tell(entry.event, first, rulebooks)]
     foreign = tuple(entry.event for entry in ordered if entry not in own) if len(own) < len(ordered) else ()
-    told = tuple(entry for entry in own if entry.event.source != CONSOLE)
-    verdicts = tuple(entry for entry in own if entry.event.source == CONSOLE and entry.event.type in VERDICTS)
+    told = tuple([entry for entry in own if entry.event.source != CONSOLE])
+    verdicts = tuple([entry for entry in own if entry.event.source == CONSOLE and entry.event.type in VERDICTS])
     doubted = tuple(chosen[identity].event for identity in sorted(contradicted))
     events = tuple([entry.event for entry in told])
     by_type: dict[EventType, list[Event]] = {}
@@ -328,6 +339,10 @@ def _may_tell(event: Event, first: Event, rulebooks: RulebookHistory) -> bool:
     books = (rulebooks.current, *reversed(rulebooks.versions))
     source = next((found for v in books if (found := v.rulebook.source.get(event.source))), None)
     return source is None or rulebooks.current.rulebook.may_speak_for(source, first.region or "")
+
+
+def _place(entry: JournalEntry) -> tuple[datetime, int, str, str]:
+    return entry.event.order
 
 
 def _order(event: Event) -> tuple[datetime, int, str, str]:

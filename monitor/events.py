@@ -263,7 +263,7 @@ def checked(event: Event) -> Event:
     time, recorded, data = _in_range(event.time, "time"), event.recorded, event.data
     if recorded is not None:
         recorded = _in_range(recorded, "recorded")
-    if data is not NO_DATA and any(getattr(data, name) is not None for name in _INSTANTS):
+    if data is not NO_DATA:
         data = _data_in_utc(data)
     if time is event.time and recorded is event.recorded and data is event.data:
         return event  # all its times are in UTC as they came
@@ -304,7 +304,7 @@ def _data_in_utc(data: EventData) -> EventData:
             changes[name] = Due(promised=_in_range(value.promised, f"data.{name}.promised"))
         elif value is not None:
             changes[name] = _in_range(value, f"data.{name}")
-    return msgspec.structs.replace(data, **changes)
+    return msgspec.structs.replace(data, **changes) if changes else data
 
 
 class _Envelope(msgspec.Struct):

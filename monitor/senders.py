@@ -8,7 +8,7 @@ import msgspec
 from monitor.events import EventType
 from monitor.rulebook.model import Precision, RulebookHistory, Source
 
-_EVERY_TYPE: Final = frozenset(EventType)
+EVERY_TYPE: Final = frozenset(EventType)
 
 
 class Senders(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ def _together(sources: list[Source]) -> Senders:
     tolerances = {source.code: source.tolerance for source in sources}
     return Senders(
         registered={source.code: source for source in sources},
-        sendable=frozenset().union(*declared) if all(declared) else _EVERY_TYPE,
+        sendable=frozenset().union(*declared) if all(declared) else EVERY_TYPE,
         tolerances=tolerances,
         tolerance=max(tolerances.values(), default=timedelta()),
         precisions={source.code: source.precision for source in sources},

@@ -6,12 +6,11 @@ the source has set. What an event *is* compares event times; what is *absent* is
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from monitor.calendar import CalendarError
-from monitor.case import CaseFile
+from monitor.case import TERMINAL, CaseFile
 from monitor.counting import MICROSECOND, Counting, Interval, counting_for
 from monitor.events import Event, EventType
 from monitor.rulebook.model import (
@@ -23,12 +22,10 @@ from monitor.rulebook.model import (
     RulebookVersion,
     parse_limit,
 )
+from monitor.senders import EVERY_TYPE
 from monitor.verdict import Clock, ClockPhase, Pause
 
 T = EventType
-
-TERMINAL: Final = (T.WITHDRAW, T.VOID, T.FORWARD)
-"""What ends every clock of a case without an answer to it."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -102,7 +99,7 @@ class Armory(msgspec.Struct, frozen=True):
     def observed(self, *groups: tuple[EventType, ...]) -> bool:
         """Tell whether, of every group, the case's sources are able to send at least one type."""
         sendable = self.case.senders.sendable
-        return all(not sendable.isdisjoint(group) for group in groups)
+        return sendable is EVERY_TYPE or not any(map(sendable.isdisjoint, groups))
 
 
 def armory_of(case: CaseFile, version: RulebookVersion, *, beside: bool = False) -> Armory:
@@ -192,7 +189,7 @@ def run_against(armory: Armory, blank: Clock, carrier: Event, end: Event | None,
 def _stop(armory: Armory, end: Event | None) -> Event | None:
     """Choose what stops a clock: its end, or what ends the case before it; of a process of its own not the case's."""
     apart = armory.beside and armory.case.is_application
-    terminal = None if apart else armory.case.first(*TERMINAL)
+    terminal = None if apart else armory.case.terminal
     if end is None or (terminal is not None and terminal.order < end.order):
         return terminal
     return end

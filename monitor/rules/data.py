@@ -1,7 +1,6 @@
 """Findings about the feed itself, never a reproach to a department: one ticket per cause, to the source's owner."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 from monitor.case import LATE_ARRIVALS_MAX
 from monitor.events import CONSOLE, Event
@@ -88,8 +87,10 @@ def clock_skew(subject: Subject) -> Iterator[Violation]:
             yield _ticket(subject, early, f"order:{name}", evidence, cause=f"skew:{sources}")
     ahead: set[str] = set()
     for entry in case.entries:
-        event, lead = entry.event, entry.event.time - entry.received_at
-        if lead > timedelta() and event.source not in ahead and lead > case.tolerance(event):
+        event = entry.event
+        if event.time <= entry.received_at or event.source in ahead:
+            continue
+        if event.time - entry.received_at > case.tolerance(event):
             ahead.add(event.source)
             evidence = {"act": "ahead", "step": event.type.value}
             evidence |= {"at": stamp(event.time), "received": stamp(entry.received_at)}

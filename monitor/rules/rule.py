@@ -125,12 +125,13 @@ def evaluate(case: CaseFile, clocks: Clocks) -> tuple[list[Finding], list[dateti
         try:
             violations = list(each.check(subject))
             again = list(each.wake(subject)) if each.wake else []
-            found = [_finding(each, setting, subject, violation) for violation in violations]
+            found = [_finding(each, setting, subject, violation) for violation in violations] if violations else []
         except Exception as error:  # noqa: BLE001 - whatever a rule fails with becomes a finding that names it
             findings.append(_crashed(each, subject, error))
             continue
-        findings += [finding for finding in found if finding is not None]
-        wakes += again
+        if found or again:
+            findings += [finding for finding in found if finding is not None]
+            wakes += again
     return findings, wakes
 
 

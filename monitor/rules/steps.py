@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from monitor.events import Event, EventType
 from monitor.rules.evidence import stamp
 from monitor.rules.rule import Subject, Violation, rule
-from monitor.timing import TERMINAL, key
+from monitor.timing import key
 from monitor.verdict import Severity
 
 T = EventType
@@ -34,7 +34,7 @@ def _ended(subject: Subject) -> tuple[Event, datetime] | None:
     end = case.first(T.ISSUE, T.ARCHIVE)
     if end is None or T.FINISH not in _required(subject) or not case.can_send(T.FINISH):
         return None
-    ended_otherwise = case.refusal is not None or case.first(*TERMINAL) is not None
+    ended_otherwise = case.refusal is not None or case.terminal is not None
     if ended_otherwise or not (case.is_application or case.first(T.ISSUE)):
         return None
     days = case.current.days

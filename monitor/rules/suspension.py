@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from monitor.case import TERMINAL
 from monitor.counting import MICROSECOND
 from monitor.events import TIME_MIN, Event, EventType
 from monitor.rules.due import pressing
 from monitor.rules.evidence import stamp
 from monitor.rules.rule import Subject, Violation, rule
 from monitor.suspensions import Suspension, allowed_procedures
-from monitor.timing import TERMINAL, key
+from monitor.timing import key
 from monitor.verdict import Severity
 
 T = EventType

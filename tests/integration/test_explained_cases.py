@@ -25,7 +25,7 @@ PAGES: dict[Lang, Path] = {"en": ROOT / "docs" / "explain.md", "zh": ROOT / "doc
 JUDGED_AT = datetime.fromisoformat("2010-01-01T00:00:00+08:00")
 CASES = {
     "JSJ-20090302-01": {"V01"},
-    "XFZD-20090923-01": set(),
+    "XFZD-20090923-01": {"V13"},
     "AJJ-20090122-01": {"V01", "V02", "V04"},
 }
 """The cases of the page, with the rules they broke."""
