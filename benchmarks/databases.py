@@ -3,12 +3,15 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from benchmarks.history import rulebook
 from monitor.ledger import Ledger
 from monitor.ledger.keyfiles import key_in
 from monitor.ledger.texts import KEY_CHARACTERS_MIN
+from tests.postgres import PostgresServer
 
 NewLedger = Callable[[], AbstractContextManager[Ledger]]
 
@@ -32,5 +35,30 @@ def _text_key(folder: Path) -> Path:
 
 @contextmanager
 def databases(postgresql: bool) -> Iterator[Mapping[str, NewLedger]]:
-    """Give a way of making a new ledger in each database, by its name."""
-    yield {"sqlite": in_sqlite}
+    """Give a way of making a new ledger in each database, by its name.
+
+    The PostgreSQL server is that of the tests, but every commit waits for the disk, as it does in production.
+    """
+    if not postgresql:
+        yield {"sqlite": in_sqlite}
+        return
+    server = PostgresServer()
+    try:
+        yield {"sqlite": in_sqlite, "postgresql": partial(_in_postgresql, server, count())}
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _in_postgresql(server: PostgresServer, numbers: Iterator[int]) -> Iterator[Ledger]:
+    """Make a ledger in a database of its own, and drop it in the end."""
+    name = f"benchmark_{next(numbers)}"
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as written:
+        folder = Path(written)
+        with Ledger.open(server.url(name), text_key=_text_key(folder), folder=folder) as ledger:
+            ledger.publish(rulebook())
+            yield ledger
+    with server.connect() as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -1,7 +1,7 @@
 """How many events a second go through the engine into a ledger, beside a bare loader that writes the same rows."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -30,13 +30,6 @@ class Fed(Spent):
         """Describe what was fed."""
         each = {"events": self.events, "batches": self.batches}
         return {**each, "cases_touched_per_batch": round(self.touched / self.batches)}
-
-
-class Written(NamedTuple):
-    """What a ledger holds in the end: rows by table, and its canonical digest."""
-
-    rows: dict[str, int]
-    digest: str
 
 
 def measure(size: Size) -> dict[str, Any]:
@@ -68,30 +61,29 @@ def feed(ledger: Ledger, past: Sequence[SimulatedCase], tape: Tape | None = None
 
 def _compared(past: Sequence[SimulatedCase], runs: int, known: Mapping[str, NewLedger]) -> dict[str, Any]:
     """Measure engine and bare loader in turn, on each database."""
-    with blank() as tape:
-        with in_sqlite() as ledger:
-            with tape.recording():
-                fed = feed(ledger, past, tape)
-            written = Written(_rows(ledger), digest(ledger))
-        found = {**fed.described(), "rows": written.rows, "digest": written.digest}
-        return found | {name: _into(new, past, runs, tape, written) for name, new in known.items()}
+    with in_sqlite() as ledger:
+        fed = feed(ledger, past)
+        found = {**fed.described(), "rows": _rows(ledger), "digest": digest(ledger)}
+    return found | {name: _into(new, past, runs, found["digest"]) for name, new in known.items()}
 
 
-def _into(
-    new_ledger: NewLedger, past: Sequence[SimulatedCase], runs: int, tape: Tape, written: Written
-) -> dict[str, Any]:
+def _into(new_ledger: NewLedger, past: Sequence[SimulatedCase], runs: int, expected: str) -> dict[str, Any]:
     engine: list[Spent] = []
     loader: list[Spent] = []
-    for _ in range(runs):
-        with new_ledger() as ledger:
-            engine.append(feed(ledger, past))
-        with new_ledger() as ledger:
-            loader.append(load(ledger, tape))
-            assert _rows(ledger) == written.rows, "the loader has not written what the engine wrote"
+    with blank() as tape:
+        with new_ledger() as ledger, tape.recording():
+            feed(ledger, past, tape)
+            rows = _rows(ledger)
+        for _ in range(runs):
+            with new_ledger() as ledger:
+                engine.append(feed(ledger, past))
+            with new_ledger() as ledger:
+                loader.append(load(ledger, tape))
+                assert _rows(ledger) == rows, "the loader has not written what the engine wrote"
     with new_ledger() as ledger:
         with profiling() as profile:
             fed = feed(ledger, past)
-        assert digest(ledger) == written.digest, "the databases do not say the same"
+        assert digest(ledger) == expected, "the databases do not say the same"
     of_loader = [bare.wall_seconds / full.wall_seconds for bare, full in zip(loader, engine, strict=True)]
     return {
         "engine": rates(fed.events, engine),

@@ -1,27 +1,23 @@
 """A tape of what an engine wrote: statement by statement and transaction by transaction, to be written again barely."""
 
-import re
+import pickle
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final, NamedTuple
 
-import msgspec
 from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import ExecutionContext
 
-Kind = Literal["insert", "keep", "replace", "add", "other"]
-
-_INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^)]*)\)")
+_WRITING: Final = ("INSERT", "UPDATE", "DELETE", "COPY", "CREATE TEMPORARY TABLE")
 
 
-class Write(msgspec.Struct, frozen=True, array_like=True):
-    """Rows written by one statement into a table: inserted, left, put or added to what is there; or `other`."""
+class Write(NamedTuple):
+    """A statement with the rows it writes; `copied`: the types of their columns, where they go by binary COPY."""
 
-    kind: Kind
-    table: str
-    columns: tuple[str, ...]
     statement: str
-    rows: list[tuple[Any, ...]]
+    rows: Sequence[Any]
+    copied: tuple[str, ...] | None
 
 
 class Tape:
@@ -34,8 +30,7 @@ class Tape:
 
     def cut(self) -> None:
         """End a transaction."""
-        written = msgspec.msgpack.encode(self._transaction)
-        self._file.write(len(written).to_bytes(8) + written)
+        pickle.dump(self._transaction, self._file)
         self.transactions += 1
         self._transaction = []
 
@@ -50,33 +45,25 @@ class Tape:
 
     def play(self) -> Iterator[list[Write]]:
         """Read the transactions in their order."""
-        decode = msgspec.msgpack.Decoder(list[Write]).decode
-        self._file.flush()
         self._file.seek(0)
-        while length := self._file.read(8):
-            yield decode(self._file.read(int.from_bytes(length)))
+        for _ in range(self.transactions):
+            yield pickle.load(self._file)  # noqa: S301 - it was written just now, by ourselves
 
     def _take(
-        self, connection: object, cursor: object, statement: str, parameters: Any, context: object, many: bool
+        self, connection: object, cursor: object, statement: str, parameters: Any, context: ExecutionContext, many: bool
     ) -> None:
-        """Take a statement down, as SQLAlchemy is about to give it to the SQLite driver."""
-        if not statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            return
-        found = _INSERT.match(statement)
-        table, named = found.groups() if found else ("", "")
-        columns = tuple(name.strip(' "') for name in named.split(",")) if found else ()
-        rows = [tuple(row) for row in parameters] if many else [tuple(parameters)]
-        self._transaction.append(Write(_kind(statement, found is not None), table, columns, statement, rows))
+        """Take a statement down, as SQLAlchemy is about to give it to the driver."""
+        if statement.lstrip().startswith(_WRITING):
+            copied = context.execution_options.get("copy_types")
+            rows = parameters if many else [parameters]
+            self._transaction.append(Write(statement, [_kept(row) for row in rows], copied))
 
 
-def _kind(statement: str, inserts: bool) -> Kind:
-    if not inserts:
-        return "other"
-    if "ON CONFLICT" not in statement:
-        return "insert"
-    if "DO NOTHING" in statement:
-        return "keep"
-    return "add" if " + " in statement else "replace"
+def _kept(row: Any) -> Any:
+    """Give a row so that it can be kept: SQLAlchemy wraps bytes, of which a view is all that is left."""
+    if isinstance(row, dict):
+        return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+    return tuple([bytes(value) if isinstance(value, memoryview) else value for value in row])
 
 
 @contextmanager
