@@ -31,7 +31,7 @@ def simulate(
         Path | None, typer.Option(help="Lines 'SOURCE KEY', or one key that may speak for every source.")
     ] = None,
     dirty: Annotated[
-        str | None, typer.Option(help="Soil the file: skew jitter late late-undeclared dates lost at-end nightly; A,B.")
+        str | None, typer.Option(help="Soil the file: skew jitter late dates at-end nightly and more; A,B for both.")
     ] = None,
     planted_file: Annotated[
         Path | None, typer.Option("--planted", help="Write down every violation planted: case, rule, subject.")

@@ -22,8 +22,6 @@ SKEW_MINUTES: Final = 10
 LATE_SHARE: Final = 0.03
 LATE_HOURS: Final = 24
 NIGHTLY_AT: Final = time(1)
-_LOST: Final = (T.TRANSFER, T.APPROVE), (T.ACCEPT,), (T.FINISH,), (T.SUPPLEMENT_NOTICE, T.REFUSE)
-"""Which steps systems never send: the first of a rulebook's sources the first of these, and so on around."""
 
 
 class Sent(NamedTuple):
@@ -34,7 +32,7 @@ class Sent(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """What soiling may look at: the rulebook, which of its sources is which, and the seed."""
+    """What soiling may look at: the rulebook, and the seed."""
 
     rulebook: Rulebook
     seed: int
@@ -42,10 +40,6 @@ class Feed(NamedTuple):
     def rng(self, *about: str) -> Random:
         """Give a generator that draws the same about the same."""
         return Random("/".join((str(self.seed), *about)))
-
-    def place(self, source: str) -> int:
-        """Tell the how-manyeth source of the rulebook one is."""
-        return [each.code for each in self.rulebook.sources].index(source)
 
 
 class Dirt(NamedTuple):
@@ -174,20 +168,17 @@ def _knows_days(source: Source, feed: Feed) -> Source:
     return msgspec.structs.replace(source, precision="day")
 
 
-def lost_types(source: str, feed: Feed) -> tuple[EventType, ...]:
-    """Tell which types a source of the feed with lost steps never sends."""
-    return _LOST[feed.place(source) % len(_LOST)]
-
-
-def _lost(sent: list[Sent], feed: Feed) -> list[Sent]:
+def _losing(*lost: EventType) -> Dirt:
     """Never tell of some steps."""
-    return [each for each in sent if each.event.type not in lost_types(each.event.source, feed)]
 
+    def soil(sent: list[Sent], feed: Feed) -> list[Sent]:
+        return [each for each in sent if each.event.type not in lost]
 
-def _silent_on(source: Source, feed: Feed) -> Source:
-    lost = lost_types(source.code, feed)
-    types = source.types or tuple(EventType)
-    return msgspec.structs.replace(source, types=tuple(kind for kind in types if kind not in lost))
+    def declare(source: Source, feed: Feed) -> Source:
+        types = source.types or tuple(EventType)
+        return msgspec.structs.replace(source, types=tuple(kind for kind in types if kind not in lost))
+
+    return Dirt(soil, declare)
 
 
 def _at_their_end(sent: list[Sent], feed: Feed) -> list[Sent]:
@@ -214,7 +205,9 @@ DIRTS: Final[dict[str, Dirt]] = {
     "late": Dirt(_some_a_day_late, _a_day_late),
     "late-undeclared": Dirt(_some_a_day_late, _as_it_is),
     "dates": Dirt(_dates_only, _knows_days),
-    "lost": Dirt(_lost, _silent_on),
+    "lost-accept": _losing(T.ACCEPT),
+    "lost-approve": _losing(T.TRANSFER, T.APPROVE),
+    "lost-finish": _losing(T.FINISH),
     "at-end": Dirt(_at_their_end, _tells_at_end),
     "nightly": Dirt(_nightly, _a_day_late),
 }

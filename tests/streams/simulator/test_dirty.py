@@ -9,12 +9,13 @@ import pytest
 from monitor.events import Event, EventType, content
 from monitor.rulebook.model import Rulebook
 from streams.simulator import Mix, SimulatedCase, simulate_cases
-from streams.simulator.dirty import DIRTS, Feed, Sent, declared, deliver, lost_types
+from streams.simulator.dirty import DIRTS, Feed, Sent, declared, deliver
 
 ZONE = timezone(timedelta(hours=8))
 START, END = datetime(2009, 3, 2, tzinfo=ZONE), datetime(2009, 9, 1, tzinfo=ZONE)
 T = EventType
-WHOLE = sorted(set(DIRTS) - {"lost", "at-end"})
+LOST = {"lost-accept": {T.ACCEPT}, "lost-approve": {T.TRANSFER, T.APPROVE}, "lost-finish": {T.FINISH}}
+WHOLE = sorted(set(DIRTS) - {*LOST, "at-end"})
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +123,15 @@ def test_a_night_brings_the_day(cases: list[SimulatedCase], feed: Feed) -> None:
     assert all(source.lateness_hours == 24 for source in declared(feed, [DIRTS["nightly"]]).sources)
 
 
-def test_lost_steps_are_never_sent_and_never_promised(cases: list[SimulatedCase], feed: Feed) -> None:
-    """A source sends none of the types it lost, is declared without them, and sends everything else."""
-    arrived = soiled(cases, feed, "lost")
-    sources = declared(feed, [DIRTS["lost"]]).source
+@pytest.mark.parametrize("name", sorted(LOST))
+def test_lost_steps_are_never_sent_and_never_promised(cases: list[SimulatedCase], feed: Feed, name: str) -> None:
+    """No source sends the types that are lost, each is declared without them, and everything else is sent."""
+    arrived = soiled(cases, feed, name)
+    sources = declared(feed, [DIRTS[name]]).source
     missing = 0
     for case in cases:
         for event in case.events:
-            lost = event.type in lost_types(event.source, feed)
+            lost = event.type in LOST[name]
             assert ((event.case, event.id) in arrived) == sources[event.source].can_send(event.type) == (not lost)
             missing += lost
     assert missing > 100

@@ -1,5 +1,6 @@
 """The shipped rulebook brought to life: the figures Yulin published for ten months of 2009 (domain.md 4.4)."""
 
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from importlib.resources import as_file, files
 
@@ -8,6 +9,7 @@ import pytest
 from monitor.events import EventType
 from monitor.rulebook.load import load
 from monitor.rulebook.model import Rulebook
+from monitor.rules import RULES
 from streams.simulator import SimulatedCase, simulate_cases
 
 ZONE = timezone(timedelta(hours=8))
@@ -75,3 +77,25 @@ def test_nothing_of_the_days_after_is_known(cases: list[SimulatedCase]) -> None:
     """At the end of October nothing of November is known, and October 31 was a Saturday."""
     last = max(event.time for case in cases for event in case.events)
     assert END - timedelta(days=2) < last < END - timedelta(days=1)
+
+
+def test_every_rule_is_broken_in_all_its_forms(cases: list[SimulatedCase]) -> None:
+    """Several cases at least show each rule, none more than a few hundred; every letter and act occurs."""
+    planted = [violation for case in cases for violation in case.planned]
+    by_rule = Counter(violation.rule for violation in planted)
+    of_cases = {rule.id for rule in RULES.values() if rule.kind == "conduct" and rule.of_cases}
+    assert by_rule.keys() == of_cases
+    assert all(8 <= count < 250 for count in by_rule.values()), by_rule
+    assert sum(by_rule.values()) < 0.03 * len(cases)
+    acts = {(violation.rule, violation.subject.split(":")[0]) for violation in planted}
+    for rule, subjects in (
+        ("V07", {"approve<accept", "finish<approve", "issue<approve"}),
+        ("V11", set("abc")),
+        ("V13", {*"abcdeghi", "d_accept", "e_role"}),
+        ("V14", {"days", "second", "role", "nobody", "unnotified", "late"}),
+        ("V16", {"two_persons", "officers", "chair"}),
+        ("V19", {"no_fee", "amount", "reduction", "cash", "before_acceptance", "after_finish"}),
+        ("V20", {"refuse", "finish", "void"}),
+        ("V28", {"complaint_accept", "complaint", "request", "reopened", "own_case"}),
+    ):
+        assert {subject for of, subject in acts if of == rule} == subjects, rule
