@@ -64,7 +64,7 @@ def database_at(url: str, folder: Path | None = None) -> Database:
         return SqliteFile(parsed, folder)
     if backend == "postgresql" and database and parsed.drivername in {"postgresql", "postgresql+psycopg"}:
         return PostgresDatabase(parsed, (folder or Settings().data).absolute())
-    raise LedgerError(f"{backend}: this URL names no place for a ledger; {_FORMS}")
+    raise LedgerError(f"{parsed.drivername}: this URL names no place for a ledger; {_FORMS}")
 
 
 def name_of(url: str) -> str:

@@ -73,16 +73,17 @@ class PostgresDatabase:
 
     def explain(self, error: DBAPIError) -> str:
         """Say what may be wrong with server, database or user."""
-        said = " ".join(str(error.orig).split())
         state = getattr(error.orig, "sqlstate", None)
-        if state is None:
+        if state is None or not isinstance(error.orig, psycopg.Error):
+            said = " ".join(str(error.orig).split())
             return (
                 f"{self.name}: the database cannot be reached ({said}); check that the server runs, that the "
                 "database was made, and user and password (in the URL, PGPASSWORD or ~/.pgpass)"
             )
+        message = error.orig.diag.message_primary
         if state == _NO_RIGHT:
-            return f"{self.name}: the user lacks a right ({said}); let it own the database or the ledger's schema"
-        return f"{self.name}: the ledger cannot be used ({said})"
+            return f"{self.name}: the user lacks a right ({message}); let it own the database or the ledger's schema"
+        return f"{self.name}: the ledger cannot be used ({message})"
 
     def discard_copies(self, table: str) -> bool:
         """Have the rows as they were before taken out of the table."""
@@ -117,7 +118,7 @@ def _engine(url: URL) -> Engine:
         use_native_hstore=False,
     )
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "handle_error", _wait_while_read_only)
+    event.listen(engine, "handle_error", _tell)
     event.listen(engine, "do_executemany", _copy)
     return engine
 
@@ -167,8 +168,16 @@ def _copy(cursor: Any, statement: str, rows: list[tuple[Any, ...]], context: Exe
     return True
 
 
-def _wait_while_read_only(context: ExceptionContext) -> None:
-    """Count a database that takes no writes at the moment (a standby, a full disk) among what passes."""
-    error = context.sqlalchemy_exception
-    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY and isinstance(error, DBAPIError):
-        raise OperationalError(error.statement, error.params, context.original_exception, hide_parameters=True)
+def _tell(context: ExceptionContext) -> DBAPIError | None:
+    """Tell an error without the values it is about, for a log may keep it; give the error to raise instead.
+
+    A database that takes no writes at the moment (a standby, say) is counted among what passes.
+    """
+    error, told = context.sqlalchemy_exception, context.original_exception
+    if not isinstance(error, DBAPIError) or not isinstance(told, psycopg.Error):
+        return None
+    kind = OperationalError if told.sqlstate == _READ_ONLY else type(error)
+    if told.diag.message_detail is None and kind is type(error):
+        return None
+    told.args = (told.diag.message_primary,)
+    return kind(error.statement, None, told, hide_parameters=True)

@@ -15,6 +15,7 @@ from monitor.ledger import Ledger
 from monitor.ledger.verify import verify
 from monitor.rulebook.load import load
 from streams.server import Embedded
+from tests.databases import ledger_url
 from tests.integration import town
 from tests.integration.bad_events import BAD, BOM
 from tests.integration.program import received
@@ -58,10 +59,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(database_kind: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One engine for all examples; what they leave behind must verify."""
     folder = tmp_path_factory.mktemp("fuzz")
-    with Ledger.open(f"sqlite:///{folder / 'ledger.sqlite'}") as ledger:
+    with Ledger.open(ledger_url(folder), folder=folder) as ledger:
         ledger.publish(load(town.write_rulebook(folder)))
         runtime = Embedded(ledger)
         runtime.start()

@@ -15,6 +15,7 @@ from monitor.ledger.verify import verify
 from monitor.rulebook.model import RulebookHistory
 from monitor.verdict import Assessment, FindingState, JournalEntry
 from streams.engine import Engine
+from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK, assess_plainly, at, delivered, event, heartbeat, opened_engine
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -239,7 +240,7 @@ def test_a_provisional_breach_is_told_to_nobody_until_it_stands(tmp_path: Path) 
         state: FindingState = "live" if after.closed else "provisional"
         return replace(after, findings=tuple(replace(finding, state=state) for finding in after.findings))
 
-    with Ledger.open(f"sqlite:///{tmp_path / 'doubt'}.sqlite") as ledger:
+    with Ledger.open(ledger_url(tmp_path, "doubt")) as ledger:
         ledger.publish(RULEBOOK)
         engine = Engine(ledger, assess=in_doubt)
         engine.process(delivered(event()), at(0))

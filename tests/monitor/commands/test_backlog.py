@@ -22,8 +22,11 @@ from monitor.ledger.schema import outbox
 from monitor.ledger.verify import verify
 from monitor.rulebook.model import RuleSetting
 from streams.engine import Engine
+from tests.databases import ledger_url
 from tests.monitor.cases import BOOK as YULIN
 from tests.small_centre import RULEBOOK, at, delivered, event
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 BOOK = replace(
     RULEBOOK,
@@ -44,7 +47,7 @@ def url(tmp_path: Path) -> str:
 
     `c1` was finished a working day late, `c2` is open, `c3` was due on the 9th itself.
     """
-    name = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    name = ledger_url(tmp_path)
     with Ledger.open(name) as ledger:
         ledger.publish(BOOK)
         engine = Engine(ledger)
@@ -126,7 +129,7 @@ def test_backlog_in_words(url: str) -> None:
 
 def test_days_of_a_limit_in_calendar_days_are_calendar_days(tmp_path: Path) -> None:
     """A promise of 3 calendar days broken from Friday to Monday is three days late."""
-    name = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    name = ledger_url(tmp_path, "other")
     book = replace(BOOK, rules={"V01": RuleSetting(mode="card", baseline=date(2027, 1, 1))})
     with Ledger.open(name) as ledger:
         ledger.publish(replace(book, profiles=YULIN.profiles))

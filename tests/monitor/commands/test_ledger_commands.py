@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 from monitor.cli import app
 from monitor.ledger import Ledger
 from streams.engine import Engine
+from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK, at, delivered, event
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(each_database: None, tmp_path: Path) -> str:
     """Make a ledger with two cases, assessed by the real rules."""
-    name = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    name = ledger_url(tmp_path)
     with Ledger.open(name) as ledger:
         ledger.publish(RULEBOOK)
         engine = Engine(ledger)

@@ -1,6 +1,7 @@
 """A ledger in a PostgreSQL database: what is said when it cannot be used, and what its promises rest on."""
 
 import re
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,10 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine.url import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from monitor.ledger import LeaseHeld, Ledger, LedgerError
 from monitor.ledger.lease import Holder
+from monitor.ledger.schema import meta
+from monitor.ledger.upsert import COPY_ROWS_MIN, append
 from monitor.ledger.views import VIEWS
 from streams.engine import Engine, Fenced
 from tests.conftest import ROOT
@@ -190,6 +193,22 @@ def administer_read_only(url: str, statement: str) -> None:
     with Ledger.open(url) as ledger, ledger.write() as connection:
         connection.execute(text("SET TRANSACTION READ WRITE"))
         connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("count", [1, COPY_ROWS_MIN])
+def test_an_error_does_not_repeat_the_values_it_is_about(url: str, count: int) -> None:
+    """PostgreSQL would add the row; a log that keeps the error must not hold it."""
+    rows = [{"name": f"张三 {number}", "value": "secret"} for number in range(count)]
+
+    def write() -> None:
+        with Ledger.open(url) as ledger, ledger.write() as connection:
+            append(connection, meta, rows)
+
+    write()
+    with pytest.raises(IntegrityError, match="duplicate key value") as twice:
+        write()
+    said = "".join(traceback.format_exception(twice.value, limit=0))
+    assert not [value for value in ("张三", "secret") if value in said]
 
 
 def lose_lease(engine: Engine) -> None:
