@@ -58,6 +58,10 @@ class Up:
     def stop(self) -> int:
         """Ask it to stop; give its exit code."""
         self._process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended; give its exit code."""
         code = self._process.wait(STOP_SECONDS)
         self._close()
         return code

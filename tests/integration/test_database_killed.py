@@ -8,13 +8,14 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from monitor.ledger import Ledger
+from monitor.ledger import LeaseHeld, Ledger
 from monitor.rulebook.load import load
 from streams.engine import Delivery, Engine
 from tests.integration import town
@@ -94,3 +95,21 @@ def test_a_database_killed_under_load_costs_time_and_no_event(server: PostgresSe
     said = errors.read_text(encoding="utf-8")
     assert "trying again" in said
     assert "Traceback" not in said
+
+
+def test_a_monitor_that_lost_its_lease_to_another_ends(server: PostgresServer, tmp_path: Path) -> None:
+    """Within seconds, though nothing is sent to it, with a status that has it looked at, and saying why."""
+    ledger, errors = server.url("ledger"), tmp_path / "errors.txt"
+    monitor = Up(ledger, town.write_rulebook(tmp_path), errors)
+    with Ledger.open(ledger) as book, server.connect() as connection:
+        locked = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        deadline = time.monotonic() + START_SECONDS
+        lease = None
+        while lease is None:
+            assert time.monotonic() < deadline, "the monitor takes its lease again each time"
+            connection.execute(locked)
+            with suppress(LeaseHeld):
+                lease = book.lease()
+        assert monitor.ended() == 1
+        lease.release()
+    assert "is writing this ledger, and only one may" in errors.read_text(encoding="utf-8")
