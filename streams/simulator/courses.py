@@ -7,19 +7,27 @@ from typing import Final
 from monitor.events import Due, EventData, EventType, Procedure
 from monitor.rulebook.model import ItemType
 from streams.simulator.hall import Counter
-from streams.simulator.intake import accept, accept_today, apply, bring_deferred, consult, refuse, voucher
+from streams.simulator.handling import (
+    LEAST_MINUTES,
+    extension,
+    handle,
+    hear,
+    in_time,
+    lawful_until,
+    suspension,
+    transfer,
+)
+from streams.simulator.intake import accept, accept_today, apply, consult, refuse, voucher
 from streams.simulator.mix import Mix
 from streams.simulator.outcome import decide, finish, granted_opinion, hand_over
 from streams.simulator.proceeding import Proceeding
 from streams.simulator.timetable import overdue
-from streams.simulator.words import CHANGED_PLANS, COMPLEX, PROCEDURES
+from streams.simulator.words import CHANGED_PLANS
 
 _SUSPENDABLE_DAYS: Final = 4
 """Promises shorter than this leave no room for a procedure of art. 45 that is not late either way of counting it."""
 _DEEMED_DAYS: Final = 15
 """Promises shorter than this (calendar days at worst) would be broken too by a notice that comes after a week."""
-_FINISH_DAYS: Final = 1.5
-"""What lies at most between a decision and the finish, so that art. 44 leaves time to issue."""
 _PLANNED_DAYS: Final = (5.0, 10.0, 15.0, 20.0)
 
 
@@ -118,38 +126,6 @@ def suspended(case: Proceeding, mix: Mix, pace: float, procedure: Procedure | No
     return handle(case, mix, end, transferred=True)
 
 
-def suspension(case: Proceeding, procedure: Procedure, planned_days: float) -> EventData:
-    """Write down a suspension as art. 45 asks for it: what for, on which basis, for how long, told and allowed."""
-    return EventData(
-        procedure=procedure,
-        legal_basis="行政许可法第四十五条",
-        text=case.rng.choice(PROCEDURES),
-        planned_days=planned_days,
-        told_at=case.instant(),
-        approver=case.head,
-        approver_role="organ_head",
-    )
-
-
-def extension(case: Proceeding) -> EventData:
-    """Write down an extension as art. 42 asks for it."""
-    return EventData(
-        days=float(case.counter.extension_days),
-        reason_code="complex_case",
-        text=case.rng.choice(COMPLEX),
-        legal_basis="行政许可法第四十二条",
-        approver=case.head,
-        approver_role="government_head" if case.counter.legs else "organ_head",
-        told_at=case.instant(),
-    )
-
-
-def hear(case: Proceeding) -> None:
-    """Hold a hearing, in the chair somebody who does not review the case (art. 48)."""
-    department = case.counter.item.department
-    case.tell(EventType.HEARING, "review", EventData(chair=f"{department}-legal", officers=(f"{department}-recorder",)))
-
-
 def late_promised(case: Proceeding, mix: Mix, pace: float) -> None:
     """Break the promise by a day or two, not the law (V01)."""
     accept(case, mix)
@@ -205,6 +181,7 @@ def deemed(case: Proceeding, mix: Mix, pace: float) -> None:
     case.plan("V04", "notice")
     case.at = noticed_at
     voucher(case)
+    case.minutes(*LEAST_MINUTES, latest)
     case.days(1.0, latest)
     end, case.at = case.at, noticed_at
     return handle(case, mix, end)
@@ -279,46 +256,3 @@ _BY_TYPE: Final[dict[ItemType, Callable[[Proceeding, Mix, float], None]]] = {
     "joint": joint,
     "escalated": escalated,
 }
-
-
-def lawful_until(case: Proceeding, since: float) -> float:
-    """Tell until when both promise and law are kept, counted from an office time."""
-    latest = case.within(case.counter.decided_within, since)
-    if case.counter.statutory is not None:
-        latest = min(latest, case.within(case.counter.statutory, since))
-    return latest
-
-
-def in_time(case: Proceeding, pace: float, since: float) -> float:
-    """Draw when a case is finished: promises are slack, so most often after a fraction of the limit."""
-    latest = lawful_until(case, since)
-    now = case.at
-    case.days(max(0.05, pace * float(case.counter.decided_within.days)), latest)
-    end, case.at = case.at, now
-    return end
-
-
-def transfer(case: Proceeding, end: float) -> None:
-    """Pass the case on inside the department soon after acceptance."""
-    if case.needs(EventType.TRANSFER):
-        case.minutes(5, 60, case.at + (end - case.at) * 0.2)
-        case.tell(EventType.TRANSFER, "accept")
-
-
-def handle(
-    case: Proceeding, mix: Mix, end: float, *, decided_at: float | None = None, transferred: bool = False
-) -> None:
-    """Take an accepted case through review and decision to its finish at `end`, then hand over and archive."""
-    bring_deferred(case, case.at + (end - case.at) * 0.5)
-    if not transferred:
-        transfer(case, end)
-    if case.chance(mix.inspected):
-        case.at += (end - case.at) * 0.3
-        officers = (case.operator("review"), f"{case.counter.item.department}-inspector")
-        case.tell(EventType.SITE_CHECK, "review", EventData(officers=officers))
-    granted = not case.chance(mix.denied)
-    if decided_at is None:
-        decided_at = end - min(_FINISH_DAYS, 0.3 * (end - case.at)) * case.rng.random()
-    decided_at = decide(case, decided_at, granted=granted)
-    finish(case, end, mix, granted=granted)
-    hand_over(case, mix, decided_at, granted=granted)

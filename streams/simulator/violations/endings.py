@@ -1,7 +1,8 @@
 """Cases that end without a grant: V20 refused without a reason, V25 a withdrawal the applicant may not have wanted."""
 
 from monitor.events import EventData, EventType
-from streams.simulator.courses import handle, instant, transfer
+from streams.simulator.courses import instant
+from streams.simulator.handling import handle, transfer
 from streams.simulator.intake import accept, refuse
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding

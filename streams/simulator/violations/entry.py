@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from monitor.events import EventData, EventType
-from streams.simulator.courses import handle, joint, transfer
+from streams.simulator.courses import joint
+from streams.simulator.handling import handle, transfer
 from streams.simulator.intake import accept, apply, voucher
 from streams.simulator.mix import Mix
 from streams.simulator.outcome import decide, finish, hand_over

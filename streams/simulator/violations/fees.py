@@ -2,8 +2,9 @@
 
 from monitor.events import EventData, EventType
 from monitor.rulebook.model import Fee
-from streams.simulator.courses import on_time, transfer
+from streams.simulator.courses import on_time
 from streams.simulator.hall import Counter
+from streams.simulator.handling import transfer
 from streams.simulator.intake import accept, apply, voucher
 from streams.simulator.mix import Mix
 from streams.simulator.outcome import close, decide, hand_over, pay

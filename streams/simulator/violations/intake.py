@@ -1,8 +1,8 @@
 """What applicants are told and asked for: V11, V12 supplements, V32 questions, V33 materials accepted as missing."""
 
 from monitor.events import Event, EventData, EventType
-from streams.simulator.courses import handle, in_time
 from streams.simulator.hall import Counter
+from streams.simulator.handling import handle, in_time
 from streams.simulator.intake import accept, apply, look_through, voucher
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding

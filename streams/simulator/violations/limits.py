@@ -5,8 +5,8 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from monitor.events import Event, EventData, EventType
-from streams.simulator.courses import extension, handle, hear, suspension, transfer
 from streams.simulator.hall import Counter
+from streams.simulator.handling import extension, handle, hear, suspension, transfer
 from streams.simulator.intake import accept
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding

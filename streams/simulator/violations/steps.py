@@ -1,7 +1,8 @@
 """Steps: one that is missing (V06), two in the wrong order (V07), one that comes too late (V03, V04)."""
 
 from monitor.events import EventType
-from streams.simulator.courses import handle, in_time, instant, on_time
+from streams.simulator.courses import instant, on_time
+from streams.simulator.handling import handle, in_time
 from streams.simulator.intake import apply, supplement, voucher
 from streams.simulator.mix import Mix
 from streams.simulator.outcome import decide, finish, hand_over
