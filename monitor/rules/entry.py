@@ -50,6 +50,8 @@ def late_entry(subject: Subject) -> Iterator[Violation]:
     a source that tells them at their end, and what applicants do.
     """
     case = subject.case
+    if not _is_suspect(subject):
+        return
     entered: dict[str, list[Event]] = {}
     for event in entries(subject):
         entered.setdefault(event.source, []).append(event)
@@ -73,6 +75,19 @@ def late_entry(subject: Subject) -> Iterator[Violation]:
                     "overtaken": [{**_entry(a), "by": _entry(b)} for a, b in overtaken[:_LISTED_MAX]],
                 },
             )
+
+
+def _is_suspect(subject: Subject) -> bool:
+    """Tell whether anything at all was entered later than the least allowed, or before what came before it."""
+    least = timedelta(hours=min(subject.parameters["window_hours"], subject.parameters["external_hours"]))
+    latest: dict[str, datetime] = {}
+    for event in subject.case.events:
+        recorded = event.recorded
+        if recorded is not None:
+            if recorded - event.time > least or recorded < latest.get(event.source, recorded):
+                return True
+            latest[event.source] = recorded
+    return False
 
 
 def entries(subject: Subject) -> list[Event]:

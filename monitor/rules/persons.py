@@ -103,7 +103,7 @@ def _row(row: Delegation) -> dict[str, Any]:
 
 
 def _when_counted(subject: Subject) -> Iterator[datetime]:
-    for day in _checked_on(subject):
+    for day in _checked_on(subject) if T.SITE_CHECK in subject.case.by_type else ():
         settled = _settled(subject, day)
         if subject.case.judged_at < settled:
             yield settled
