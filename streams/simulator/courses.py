@@ -94,9 +94,8 @@ def withdrawn(case: Proceeding, mix: Mix, pace: float) -> None:
 
 
 def is_suspendable(counter: Counter) -> bool:
-    """Tell whether promise and law leave room for a procedure of art. 45."""
-    limits = [limit for limit in (counter.decided_within, counter.statutory) if limit is not None]
-    return all(limit.unit == "wd" and limit.days >= _SUSPENDABLE_DAYS for limit in limits)
+    """Tell whether a case may need a procedure of art. 45, and promise and law leave room for it."""
+    return bool(counter.item.procedures) and counter.leaves(_SUSPENDABLE_DAYS)
 
 
 def suspended(case: Proceeding, mix: Mix, pace: float, procedure: Procedure | None = None) -> None:

@@ -44,6 +44,11 @@ class Counter:
         self.complete = rulebook.department[item.department].delegations_complete
         self.amount_max = next((row.amount_max for row in self._delegated["approve"] if row.amount_max), None)
 
+    def leaves(self, days: int) -> bool:
+        """Tell whether both promise and law leave so many working days."""
+        limits = [limit for limit in (self.decided_within, self.statutory) if limit is not None]
+        return all(limit.unit == "wd" and limit.days >= days for limit in limits)
+
     @property
     def has_outsiders(self) -> bool:
         """Tell whether somebody approves for a part of the time only."""

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from monitor.events import EventType, Procedure
-from streams.simulator.courses import is_suspendable
 from streams.simulator.draw import Draw
 from streams.simulator.hall import Counter, Hall
 from streams.simulator.mix import Mix
@@ -137,12 +136,6 @@ def waits_for(procedure: Procedure) -> Callable[[Counter], bool]:
     return lambda counter: procedure in (counter.item.procedures or ())
 
 
-def can_wait(counter: Counter) -> bool:
-    """Tell whether cases can be suspended, and be decided in time after it."""
-    return bool(counter.item.procedures) and is_suspendable(counter)
-
-
 def has_time(counter: Counter) -> bool:
     """Tell whether both promise and law leave a week at least."""
-    limits = [limit for limit in (counter.decided_within, counter.statutory) if limit is not None]
-    return all(limit.unit == "wd" and limit.days >= 6 for limit in limits)
+    return counter.leaves(6)

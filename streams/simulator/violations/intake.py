@@ -33,8 +33,7 @@ def _answers(counter: Counter) -> bool:
 
 
 def _is_long(counter: Counter) -> bool:
-    limits = [limit for limit in (counter.decided_within, counter.statutory) if limit is not None]
-    return all(limit.unit == "wd" and limit.days >= 12 for limit in limits)
+    return counter.leaves(12)
 
 
 @form("V11", all_of(is_promised, _asks_for_two))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from monitor.events import Event, EventData, EventType
+from streams.simulator.courses import is_suspendable
 from streams.simulator.hall import Counter
 from streams.simulator.handling import extension, handle, hear, suspension, transfer
 from streams.simulator.intake import accept
@@ -13,7 +14,6 @@ from streams.simulator.proceeding import Proceeding
 from streams.simulator.timetable import overdue
 from streams.simulator.violations.form import (
     all_of,
-    can_wait,
     form,
     has_time,
     is_licence,
@@ -28,7 +28,7 @@ _UNLISTED = "site_survey"
 _WAITED_DAYS = 1.2
 _MUCH_TOO_LONG = 5.0
 
-_can_wait = all_of(is_promised, is_unlimited, has_time, can_wait)
+_waits_in_time = all_of(is_promised, is_unlimited, has_time, is_suspendable)
 """Where even a wait that does not count leaves time to decide as promised."""
 
 
@@ -36,10 +36,10 @@ def _is_late_by_law(counter: Counter) -> bool:
     return counter.statutory is not None and counter.statutory.unit == "wd"
 
 
-_can_extend = all_of(is_promised, is_unlimited, has_time, is_licence, _is_late_by_law)
+_extendable = all_of(is_promised, is_unlimited, has_time, is_licence, _is_late_by_law)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_for_nothing_listed(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend for what is none of the procedures of art. 45 (a)."""
     accept(case, mix)
@@ -47,7 +47,7 @@ def suspended_for_nothing_listed(case: Proceeding, mix: Mix, pace: float) -> Non
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_on_no_basis(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend without naming a legal basis (b)."""
     accept(case, mix)
@@ -55,7 +55,7 @@ def suspended_on_no_basis(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_without_a_word(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend without telling the applicant (b)."""
     accept(case, mix)
@@ -65,7 +65,7 @@ def suspended_without_a_word(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_at_the_last_moment(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend within a day of the due instant (c)."""
     accept(case, mix)
@@ -78,7 +78,7 @@ def suspended_at_the_last_moment(case: Proceeding, mix: Mix, pace: float) -> Non
         case.plan_at("V13", begun, "c")
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_afterwards(case: Proceeding, mix: Mix, pace: float) -> None:
     """Enter a suspension once the case is decided (d): entered late, too (V08)."""
     accept(case, mix)
@@ -93,7 +93,7 @@ def suspended_afterwards(case: Proceeding, mix: Mix, pace: float) -> None:
         case.plan("V08", begun.source)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_on_acceptance(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend a case in the second of its acceptance (d)."""
     accept(case, mix)
@@ -103,7 +103,7 @@ def suspended_on_acceptance(case: Proceeding, mix: Mix, pace: float) -> None:
         case.plan_at("V13", begun, "d_accept")
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_by_oneself(case: Proceeding, mix: Mix, pace: float) -> None:
     """Let whoever handles a case allow its suspension (e)."""
     accept(case, mix)
@@ -111,7 +111,7 @@ def suspended_by_oneself(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_by_no_head(case: Proceeding, mix: Mix, pace: float) -> None:
     """Let somebody allow a suspension whose post does not (e)."""
     accept(case, mix)
@@ -119,7 +119,7 @@ def suspended_by_no_head(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_again(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend twice for the same procedure (g)."""
     accept(case, mix)
@@ -130,7 +130,7 @@ def suspended_again(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_too_long(case: Proceeding, mix: Mix, pace: float) -> None:
     """Suspend for longer than was told (h)."""
     accept(case, mix)
@@ -138,7 +138,7 @@ def suspended_too_long(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V13", _can_wait)
+@form("V13", _waits_in_time)
 def suspended_to_no_end(case: Proceeding, mix: Mix, pace: float) -> None:
     """End a suspension without the document it was for (i)."""
     accept(case, mix)
@@ -148,32 +148,32 @@ def suspended_to_no_end(case: Proceeding, mix: Mix, pace: float) -> None:
     _go_on(case, mix)
 
 
-@form("V14", _can_extend)
+@form("V14", _extendable)
 def extended_too_far(case: Proceeding, mix: Mix, pace: float) -> None:
     """Extend by more days than the law allows."""
     days = case.counter.extension_days + _MUCH_TOO_LONG
     _extended(case, mix, "days", lambda data: replace(data, days=days))
 
 
-@form("V14", _can_extend)
+@form("V14", _extendable)
 def extended_by_the_wrong_head(case: Proceeding, mix: Mix, pace: float) -> None:
     """Let somebody extend whose post may not."""
     _extended(case, mix, "role", lambda data: replace(data, approver_role="section_chief"))
 
 
-@form("V14", _can_extend)
+@form("V14", _extendable)
 def extended_by_nobody(case: Proceeding, mix: Mix, pace: float) -> None:
     """Extend, and tell of nobody who allowed it."""
     _extended(case, mix, "nobody", lambda data: replace(data, approver=None, approver_role=None))
 
 
-@form("V14", _can_extend)
+@form("V14", _extendable)
 def extended_without_a_word(case: Proceeding, mix: Mix, pace: float) -> None:
     """Extend without telling the applicant."""
     _extended(case, mix, "unnotified", lambda data: replace(data, told_at=None))
 
 
-@form("V14", _can_extend)
+@form("V14", _extendable)
 def extended_twice(case: Proceeding, mix: Mix, pace: float) -> None:
     """Extend a second time."""
     accept(case, mix)
@@ -185,7 +185,7 @@ def extended_twice(case: Proceeding, mix: Mix, pace: float) -> None:
     handle(case, mix, end)
 
 
-@form("V14", _can_extend)
+@form("V14", _extendable)
 def extended_too_late(case: Proceeding, mix: Mix, pace: float) -> None:
     """Extend once the law's limit has run out: it extends nothing, and the case is late (V01, V02)."""
     assert case.counter.statutory is not None, "only counters with a legal limit fit"

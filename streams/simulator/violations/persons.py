@@ -1,13 +1,12 @@
 """Who acted: V15 an approver without delegation, V16 one person where it takes two."""
 
 from monitor.events import EventType
-from streams.simulator.courses import instant, on_time, suspended
+from streams.simulator.courses import instant, is_suspendable, on_time, suspended
 from streams.simulator.hall import Counter
 from streams.simulator.mix import Mix
 from streams.simulator.proceeding import Proceeding
 from streams.simulator.violations.form import (
     all_of,
-    can_wait,
     decides_apart,
     form,
     is_instant,
@@ -83,7 +82,7 @@ def checked_alone(case: Proceeding, mix: Mix, pace: float) -> None:
         case.plan("V16", f"officers:{checked.time.astimezone(case.timetable.zone).date()}")
 
 
-@form("V16", all_of(is_promised, decides_apart, can_wait, waits_for("hearing")))
+@form("V16", all_of(is_promised, decides_apart, is_suspendable, waits_for("hearing")))
 def chaired_by_the_reviewer(case: Proceeding, mix: Mix, pace: float) -> None:
     """Let whoever decides a case chair its hearing."""
     suspended(case, mix, pace, procedure="hearing")
