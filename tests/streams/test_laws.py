@@ -153,6 +153,7 @@ def settle(engine: Engine, horizon: datetime) -> None:
         pass
 
 
+@pytest.mark.timeout(600)  # two ledgers an example, and a busy machine is not a broken law
 @given(deliveries(), st.randoms(use_true_random=False))
 def test_order_repetition_batching_and_ticks_leave_no_trace(batch: list[Delivery], chance: random.Random) -> None:
     """Events in one batch, and shuffled, doubled, cut up and with ticks in between, end in the same digest."""
