@@ -19,8 +19,12 @@ UNPRIVILEGED = "nobody"
 FAST = ("-c", "fsync=off", "-c", "full_page_writes=off")
 """For tests in which the machine does not lose power. A commit is still handed to the operating system."""
 
-_UNTIL_ITS_STARTER_ENDS = 'exec 3<&0; (read -r _ <&3; kill -INT $$) & exec "$@" 3<&- </dev/null'
-"""The server stops when the pipe it is started with is closed, however the tests end."""
+_UNTIL_ITS_STARTER_ENDS = """
+exec 3<&0
+(read -r _ <&3; kill -INT $$; while kill -0 $$; do sleep 0.1; done; rm -rf "$PWD") 2>/dev/null &
+exec "$@" 3<&- </dev/null
+"""
+"""The server stops when the pipe it is started with is closed, however the tests end, and leaves nothing behind."""
 
 _ACCESS = """
 local all +keyed scram-sha-256
