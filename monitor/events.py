@@ -1,7 +1,8 @@
 """Events: what a source system says happened to a case, decoded, checked and put in order.
 
 One JSON object is one event. `decode` turns bytes into an `Event` or raises one `EventError` that names the
-field, the reason and the remedy. Identity is `(case, source, id)`; events are a set, ordered by `Event.order`.
+field, the reason and the remedy. Identity is `(case, source, id)`; events are a set, ordered by `Event.order`. They
+hold no reference back to what holds them, so that the garbage collector need not look at them (`gc=False`).
 Design section 5.
 """
 
@@ -126,7 +127,7 @@ class TextMark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     names_step: bool = False  # it says no more than the name of a step, as fabricated opinions do
 
 
-class EventData(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class EventData(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What an event says beyond who, where and when; each field belongs to the types named behind it."""
 
     outcome: Outcome | None = None  # approve, finish
@@ -166,7 +167,7 @@ NO_DATA: Final = EventData()
 _INSTANTS: Final = ("due", "told_at", "deferred_until", "complete_until")
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One step, procedural act or heartbeat, as its source system tells it. Times are held in UTC."""
 
     id: Identity

@@ -2,6 +2,7 @@
 
 `monitor.assessment` computes them; the ledger stores them; everything shown, counted or alerted is read from them.
 Nothing here varies continuously: a running clock has a due instant, and `used` is filled in once it has stopped.
+Values hold no reference back to what holds them, so that the garbage collector need not look at them (`gc=False`).
 """
 
 from collections.abc import Iterable
@@ -106,7 +107,7 @@ CLOSED_STAGES = frozenset(
 """A case in one of these is not open any more."""
 
 
-class JournalEntry(msgspec.Struct, frozen=True):
+class JournalEntry(msgspec.Struct, frozen=True, gc=False):
     """An event as the ledger holds it: with the hash of its content and the moment it was first received.
 
     `seq` is its row in the journal of the case's stream, 0: it is in none.
@@ -118,7 +119,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
     seq: int = 0
 
 
-class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
+class Pause(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A valid suspension; `until` None: not resumed yet, `planned_until`: when the planned days are used up."""
 
     since: datetime
@@ -126,7 +127,7 @@ class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
     planned_until: datetime | None = None
 
 
-class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One clock of a case.
 
     `budget` and `used` are whole numbers of units, `per_day` units to a day (1 where days are counted, the
@@ -176,7 +177,7 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.ended_at is None and self.phase in ("running", "paused", "breached")
 
 
-class Handling(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Handling(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """How a case ended, and how long it took against what it was allowed.
 
     `finished_at` is when it was finished, or an accepted case was refused, unless it had been withdrawn or forwarded
@@ -208,7 +209,7 @@ class Handling(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.item_type == "promised" and None not in known
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One violation (`conduct`) or defect of the data (`data`) with its evidence.
 
     `id` is the same however often the finding is computed: a hash of case, rule and subject. `occurred_at` is the
@@ -239,7 +240,7 @@ def excused(findings: Iterable[Finding]) -> frozenset[tuple[str, str]]:
     )
 
 
-class Measure(msgspec.Struct, frozen=True, order=True, array_like=True):
+class Measure(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """One addition to the statistics: `name` counts `amount` on `day` (of the calendar's zone) for `department`."""
 
     day: date
@@ -248,7 +249,7 @@ class Measure(msgspec.Struct, frozen=True, order=True, array_like=True):
     amount: int
 
 
-class Assessment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Assessment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What is known of a case from its events, the rulebook and the moment up to which it may be judged."""
 
     case: str

@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
     error: EventError | None = None
 
 
-class Admitted(msgspec.Struct, frozen=True):
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """An event that may be taken, with its canonical content; `text` is what its mark stands for, where it was said."""
 
     event: Event
