@@ -203,7 +203,7 @@ class Turn:
         for start in range(0, len(wanted), CHUNK):
             columns = (cases.c.case, cases.c.stream, cases.c.live, cases.c.assessment, cases.c.events)
             query = select(*columns).where(cases.c.case.in_(wanted[start : start + CHUNK]))
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(query).all():
                 assert row.stream == self._stream, f"case {row.case} belongs to stream {row.stream}"
                 standing = standings[row.case]
                 standing.written = unpack_written(row.events)
