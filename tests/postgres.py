@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -43,7 +44,7 @@ class PostgresServer:
     def __init__(self, *settings: str) -> None:
         self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="monitor-postgres-"))
-        self._account = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+        self._account: dict[str, Any] = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
         self._process: subprocess.Popen[bytes] | None = None
         try:
             if self._account:
