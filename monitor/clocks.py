@@ -152,7 +152,10 @@ def _due_set(case: CaseFile) -> tuple[Event, datetime] | None:
 
 
 def _statutory(armory: Armory, accepted_at: datetime | None, accept_key: str, decision: Event | None) -> Clock | None:
-    """Run from acceptance to the decision, within the item's legal limit and a valid extension (art. 42)."""
+    """Run from acceptance to the decision, within the item's legal limit and a valid extension (art. 42).
+
+    What was issued or archived was decided by then, even where nobody told of the decision (a finding of its own).
+    """
     case, item = armory.case, armory.item
     if not case.is_application:
         return None
@@ -166,7 +169,7 @@ def _statutory(armory: Armory, accepted_at: datetime | None, accept_key: str, de
         return blank
     if accepted_at is None:
         return None
-    end = decision or case.answer
+    end = decision or case.answer or case.first(T.READY, T.ISSUE, T.ARCHIVE)
     plain = run(armory, blank, accepted_at, accept_key, end, limit, pausable=True)
     days = _extension_days(case, item, armory.limits, plain.due)
     if not days:

@@ -818,6 +818,16 @@ def test_a_notice_well_before_what_was_brought_is_no_answer_to_it() -> None:
     assert clock(judge(entries, "2009-03-31 00:00"), "accept", "1").phase == "breached"
 
 
+@pytest.mark.parametrize("kind", ["ready", "issue", "archive"])
+def test_what_was_issued_was_decided_by_then(kind: str) -> None:
+    """Where no decision is told, what shows that there was one ends the limit; a late decision still breaks it."""
+    entries = (APPLY, ACCEPT, at("2009-03-04 10:00", kind))
+    undecided = clock(judge(case(*entries, item="unpromised"), "2009-12-31 00:00"), "statutory")
+    assert (undecided.phase, undecided.end_event) == ("met", f"hall/{kind}")
+    decided = case(*entries, at("2009-06-01 10:00", "approve"), item="unpromised")
+    assert clock(judge(decided, "2009-12-31 00:00"), "statutory").phase == "breached"
+
+
 def test_a_step_whose_next_step_nobody_tells_is_not_observed() -> None:
     """Where the step the item has next is never sent, what comes after it says nothing of when it was taken."""
     entries = case(APPLY, ACCEPT, at("2009-03-20 10:00", "finish"), item="stepped")
