@@ -71,7 +71,17 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers; after a kill it recovers first."""
-        command = [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-h", "", "-p", "5432"]
+        command: list[str | Path] = [
+            self._programs / "postgres",
+            "-D",
+            self.folder / "data",
+            "-k",
+            self.folder,
+            "-h",
+            "",
+            "-p",
+            "5432",
+        ]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_ITS_STARTER_ENDS, "sh", *command, *self._settings],
@@ -119,7 +129,17 @@ class PostgresServer:
         self._process.wait(START_SECONDS)
 
     def _make_cluster(self) -> None:
-        command = [self._programs / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        command: list[str | Path] = [
+            self._programs / "initdb",
+            "-D",
+            self.folder / "data",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+        ]
         made = subprocess.run(
             [*command, "--locale=C", "--no-sync"],
             cwd=self.folder,
