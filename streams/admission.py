@@ -18,7 +18,8 @@ class Delivery(msgspec.Struct, frozen=True):
 
     `received_at` None means what a backfill means: when it was recorded, else when it happened. `bound_source` is
     the source the sender's API key is bound to. `fault` is what was found wrong with the delivery
-    before it could be taken apart (an array cut off): it is rejected with it.
+    before it could be taken apart (an array cut off): it is rejected with it. `offset` is its place in a stream that
+    is read from a log.
     """
 
     raw: bytes = b""
@@ -27,6 +28,7 @@ class Delivery(msgspec.Struct, frozen=True):
     bound_source: str | None = None
     event: Event | None = None
     fault: EventError | None = None
+    offset: int | None = None
 
     @property
     def written(self) -> bytes:

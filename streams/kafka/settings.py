@@ -1,0 +1,74 @@
+"""Settings of the distributed runtime: where the broker is, how to sign in, and what its topics are called."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"]
+
+
+class KafkaSettings(BaseSettings):
+    """How to reach the broker, from the environment: every setting is called `MONITOR_KAFKA_…`.
+
+    Without `servers` there is no broker, and the embedded runtime is meant.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MONITOR_KAFKA_", env_file=".env", extra="ignore")
+
+    servers: str | None = None
+    """`host:port` of some brokers, separated by commas."""
+    topic: str = Field(default="case-events", min_length=1)
+    rejected_topic: str = Field(default="case-events-rejected", min_length=1)
+    findings_topic: str = Field(default="findings", min_length=1)
+    group: str = Field(default="supervision", min_length=1)
+    """The consumer group of the workers that share the partitions."""
+    security: Security = "PLAINTEXT"
+    mechanism: Mechanism = "SCRAM-SHA-512"
+    user: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    """File with the password; it goes before `password`."""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    key_password_file: Path | None = None
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """The brokers to ask first."""
+        return [server.strip() for server in (self.servers or "").split(",") if server.strip()]
+
+    def client_options(self) -> dict[str, Any]:
+        """Give what every client of kafka-python is made with."""
+        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.security}
+        if self.security.startswith("SASL"):
+            options |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.user,
+                "sasl_plain_password": self.secret(),
+            }
+        if self.security.endswith("SSL"):
+            options |= {
+                "ssl_cafile": _path(self.ca_file),
+                "ssl_certfile": _path(self.cert_file),
+                "ssl_keyfile": _path(self.key_file),
+                "ssl_password": None if self.key_password_file is None else _content(self.key_password_file),
+            }
+        return options
+
+    def secret(self) -> str | None:
+        """Read the password, from its file or the environment."""
+        if self.password_file is not None:
+            return _content(self.password_file)
+        return None if self.password is None else self.password.get_secret_value()
+
+
+def _path(file: Path | None) -> str | None:
+    return None if file is None else str(file)
+
+
+def _content(file: Path) -> str:
+    return file.read_text(encoding="utf-8").rstrip("\r\n")
