@@ -108,9 +108,12 @@ class Ledger:
         with self._database.writer.begin() as connection:
             yield connection
 
-    def lease(self) -> Lease:
-        """Take the right to write the streams of this ledger. Raises LeaseHeld when another process has it."""
-        return self._database.lease(self.id)
+    def lease(self, shared: bool = False) -> Lease:
+        """Take the right to write the streams of this ledger, alone or `shared` among workers.
+
+        Raises LeaseHeld when another process has it, LedgerError where the database does not let it be shared.
+        """
+        return self._database.lease(self.id, shared)
 
     def holder(self) -> Holder:
         """Read who has that right; an empty Holder where nobody says so."""

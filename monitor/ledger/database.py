@@ -46,8 +46,11 @@ class Database(Protocol):
     def discard_copies(self, table: str) -> bool:
         """Remove the copies the database keeps of rows overwritten lately; tell whether it could be done at once."""
 
-    def lease(self, ledger: str) -> Lease:
-        """Take the right to write the ledger with this id. Raises LeaseHeld when another process has it."""
+    def lease(self, ledger: str, shared: bool = False) -> Lease:
+        """Take the right to write the ledger with this id, alone or `shared` with others that ask for it so.
+
+        Raises LeaseHeld when another process has it, LedgerError where it cannot be shared.
+        """
 
     def holder(self, ledger: str) -> Holder:
         """Read who has that right; an empty Holder where nobody says so."""

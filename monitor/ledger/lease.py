@@ -1,4 +1,4 @@
-"""The writer's lease: at most one process writes a ledger (invariant I10).
+"""The writer's lease: the embedded runtime writes a ledger alone, workers of a topic share it (invariant I10).
 
 On a file the lock is the operating system's, on a file beside the database: the kernel releases it however the
 process ends, `kill -9` included, so there is no stale lock to clear by hand. The file says who holds it.
@@ -15,26 +15,42 @@ from monitor.ledger.errors import LedgerError
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who holds a lease: process id and, where it takes events over HTTP, its address; `host`: its machine."""
+    """Who holds a lease: process id and, where it takes events over HTTP, its address; `host`: its machine.
+
+    `shared`: others may hold it beside it.
+    """
 
     pid: int | None = None
     url: str | None = None
     host: str | None = None
+    shared: bool = False
 
 
 class LeaseHeld(LedgerError):
-    """Another process writes this ledger: `pid`, and the `url` it takes events at, as far as it said."""
+    """Another process writes this ledger: `pid`, and the `url` it takes events at, as far as it said.
 
-    def __init__(self, name: str, holder: Holder) -> None:
+    `others` is how many more share it.
+    """
+
+    def __init__(self, name: str, holder: Holder, others: int = 0) -> None:
         self.pid, self.url = holder.pid, holder.url
         who = f"process {holder.pid}" if holder.pid else "another process"
-        where = f" on {holder.host}" if holder.host else ""
-        remedy = f"send events to {holder.url}, or stop it" if holder.url else "wait until it ends, or stop it"
-        super().__init__(f"{name}: {who}{where} is writing this ledger, and only one may; {remedy}")
+        who += f" on {holder.host}" if holder.host else ""
+        if holder.shared:
+            more = f" (and {others} more)" if others else ""
+            writes = f"is writing this ledger as a worker{more}, and nobody may write it alone meanwhile"
+            remedy = "produce events to the workers' topic, or stop the workers"
+        else:
+            writes = "is writing this ledger, and only one may"
+            remedy = f"send events to {holder.url}, or stop it" if holder.url else "wait until it ends, or stop it"
+        super().__init__(f"{name}: {who} {writes}; {remedy}")
 
 
 class Lease(Protocol):
-    """The right to write a ledger, held until `release`, or until the process ends. A reader needs none."""
+    """The right to write a ledger, held until `release`, or until the process ends. A reader needs none.
+
+    Whoever holds it shared writes streams of its own beside others; else there is no other writer.
+    """
 
     def confirm(self) -> None:
         """Make sure that it is still held. Raises LeaseHeld when another process took it meanwhile."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.lease import Holder
-from monitor.ledger.session_lease import SessionLease, holder_of
+from monitor.ledger.session_lease import SessionLease, holders_of
 
 LOCK_TIMEOUT_SECONDS: Final = 30
 """How long a writer waits for another's transaction (a publication beside the engine) before it gives up."""
@@ -91,14 +91,14 @@ class PostgresDatabase:
             connection.exec_driver_sql(f"VACUUM {table}")
         return True
 
-    def lease(self, ledger: str) -> SessionLease:
+    def lease(self, ledger: str, shared: bool = False) -> SessionLease:
         """Take an advisory lock, on a connection of its own."""
-        return SessionLease(self._engine, ledger, self.name)
+        return SessionLease(self._engine, ledger, self.name, shared)
 
     def holder(self, ledger: str) -> Holder:
-        """Read what the holder of that lock said."""
+        """Read what a holder of that lock said."""
         with self.reader.connect() as connection:
-            return holder_of(connection, ledger)
+            return next(iter(holders_of(connection, ledger)), Holder())
 
 
 def _name(url: URL) -> str:

@@ -1,8 +1,8 @@
 """The writer's lease on PostgreSQL: an advisory lock, held by a session of its own.
 
 The server releases it when the session ends: at once when the process is killed, and by its keep-alive half a
-minute after a machine is gone. Who holds it stands in `meta`, with the session, so that what a dead holder said is
-not taken for the word of its successor.
+minute after a machine is gone. Who holds it stands in `meta`, named after the session, so that what a dead holder
+said is not taken for the word of its successor.
 """
 
 import os
@@ -10,7 +10,7 @@ import socket
 import time
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, func, select, text
@@ -23,29 +23,26 @@ from monitor.ledger.upsert import upsert
 PATIENCE_SECONDS: Final = 2.0
 """A holder killed a moment ago still has its session for an instant; whoever restarts it should not be refused."""
 
-_NAME: Final = "lease"
-_HOLDING: Final = text(
-    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND mode = 'ExclusiveLock' "
+_PREFIX: Final = "lease/"
+_HOLDING: Final = (
+    "SELECT 'lease/' || pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND classid::bigint = :high AND objid::bigint = :low"
 )
-
-
-class _Said(msgspec.Struct, frozen=True):
-    """What a holder said, and the session that holds."""
-
-    session: int
-    holder: Holder
+_HELD: Final = text(f"SELECT count(*) FROM ({_HOLDING}) AS holding")  # noqa: S608 - no word of it comes from outside
+_SAID: Final = text(f"SELECT value FROM meta WHERE name IN ({_HOLDING}) ORDER BY name")  # noqa: S608 - the same
+# One statement: a holder whose row it sees has its lock already.
+_FORGET: Final = text(f"DELETE FROM meta WHERE name LIKE '{_PREFIX}%' AND name NOT IN ({_HOLDING})")  # noqa: S608 - the same
 
 
 class SessionLease:
-    """Hold the right to write a ledger as long as a session of the database lives.
+    """Hold the right to write a ledger as long as a session of the database lives, alone or `shared`.
 
     Raises LeaseHeld when another holds it. `name` is the database's in messages.
     """
 
-    def __init__(self, database: Engine, ledger: str, name: str) -> None:
-        self._database, self._ledger, self._name = database, ledger, name
+    def __init__(self, database: Engine, ledger: str, name: str, shared: bool = False) -> None:
+        self._database, self._ledger, self._name, self._shared = database, ledger, name, shared
         self._url: str | None = None
         self._session: Connection | None = None
         self._take()
@@ -73,18 +70,22 @@ class SessionLease:
         if self._session is not None:
             # Unlocked, not only closed: the server would notice the end of the session a moment later.
             with suppress(DBAPIError):
-                self._session.execute(select(func.pg_advisory_unlock(_key(self._ledger))))
+                self._session.execute(select(func.pg_advisory_unlock_all()))
+                self._session.execute(_FORGET, _halves(self._ledger))
             self._let_go()
 
     def _take(self) -> None:
         session = self._database.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             session.detach()  # never to come back to the pool, where a reader could get it with its lock
+            lock = func.pg_try_advisory_lock_shared if self._shared else func.pg_try_advisory_lock
             deadline = time.monotonic() + PATIENCE_SECONDS
-            while not session.execute(select(func.pg_try_advisory_lock(_key(self._ledger)))).scalar_one():
+            while not session.execute(select(lock(_key(self._ledger)))).scalar_one():
                 if time.monotonic() > deadline:
-                    raise LeaseHeld(self._name, holder_of(session, self._ledger))
+                    holders = holders_of(session, self._ledger)
+                    raise LeaseHeld(self._name, next(iter(holders), Holder()), len(holders) - 1)
                 time.sleep(0.05)
+            session.execute(_FORGET, _halves(self._ledger))
             self._say(session)
         except BaseException:
             session.close()
@@ -92,9 +93,9 @@ class SessionLease:
         self._session = session
 
     def _say(self, session: Connection) -> None:
-        here = Holder(os.getpid(), self._url, socket.gethostname())
-        said = _Said(session.exec_driver_sql("SELECT pg_backend_pid()").scalar_one(), here)
-        upsert(session, meta, [{"name": _NAME, "value": msgspec.json.encode(said).decode()}])
+        here = Holder(os.getpid(), self._url, socket.gethostname(), self._shared)
+        name = f"{_PREFIX}{session.exec_driver_sql('SELECT pg_backend_pid()').scalar_one()}"
+        upsert(session, meta, [{"name": name, "value": msgspec.json.encode(here).decode()}])
 
     def _let_go(self) -> None:
         session, self._session = self._session, None
@@ -103,15 +104,18 @@ class SessionLease:
                 session.close()
 
 
-def holder_of(connection: Connection, ledger: str) -> Holder:
-    """Read who holds the lease of a ledger; an empty Holder where nobody does, or has not said so yet."""
+def holders_of(connection: Connection, ledger: str) -> list[Holder]:
+    """Read who holds the lease of a ledger; an empty Holder for one who has not said so yet."""
+    halves = _halves(ledger)
+    said = [msgspec.json.decode(row.value, type=Holder) for row in connection.execute(_SAID, halves)]
+    held = connection.execute(_HELD, halves).scalar_one()
+    return said + [Holder()] * (held - len(said))
+
+
+def _halves(ledger: str) -> dict[str, int]:
+    """Give the lock of a ledger as `pg_locks` shows it."""
     high, low = divmod(_key(ledger) % 2**64, 2**32)
-    holding: Any = connection.execute(_HOLDING, {"high": high, "low": low}).scalar_one_or_none()
-    written = connection.execute(select(meta.c.value).where(meta.c.name == _NAME)).scalar_one_or_none()
-    if holding is None or written is None:
-        return Holder()
-    said = msgspec.json.decode(written, type=_Said)
-    return said.holder if said.session == holding else Holder()
+    return {"high": high, "low": low}
 
 
 def _key(ledger: str) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import DBAPIError
 
+from monitor.ledger.errors import LedgerError
 from monitor.ledger.lease import FileLease, Holder, holder_in
 
 BUSY_TIMEOUT_SECONDS: Final = 30
@@ -56,8 +57,13 @@ class SqliteFile:
             raw.close()
         return not busy
 
-    def lease(self, ledger: str) -> FileLease:
-        """Take the lock of the file beside the database."""
+    def lease(self, ledger: str, shared: bool = False) -> FileLease:
+        """Take the lock of the file beside the database. Raises LedgerError for a shared one: a file has one writer."""
+        if shared:
+            raise LedgerError(
+                f"{self.name}: several workers cannot write one SQLite file; name a PostgreSQL database, as in "
+                "postgresql://monitor@host/ledger"
+            )
         return FileLease(self._lease_path)
 
     def holder(self, ledger: str) -> Holder:

@@ -122,6 +122,15 @@ def test_the_lease_tells_who_holds_it(tmp_path: Path) -> None:
         assert ledger.holder() == Holder()
 
 
+def test_a_file_has_one_writer(tmp_path: Path) -> None:
+    """Workers that would share it are told what they need instead."""
+    with (
+        Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite") as ledger,
+        pytest.raises(LedgerError, match="name a PostgreSQL database"),
+    ):
+        ledger.lease(shared=True)
+
+
 def test_a_killed_writer_leaves_no_lease(tmp_path: Path) -> None:
     """After kill -9 the next writer starts at once, without anything to clear."""
     script = (

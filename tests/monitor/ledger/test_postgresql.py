@@ -1,5 +1,6 @@
 """A ledger in a PostgreSQL database: what is said when it cannot be used, and what its promises rest on."""
 
+import os
 import re
 import traceback
 from collections.abc import Iterator
@@ -241,6 +242,49 @@ def test_an_engine_notices_that_another_has_its_lease(url: str) -> None:
             engine.process(delivered(event()), at(0))
         assert other.process(delivered(event()), at(0))[0].status == "applied"
         other.close()
+
+
+def test_workers_share_a_lease(url: str) -> None:
+    """Any number hold it at once; who wants it alone learns of them, and gets it after the last one."""
+    with Ledger.open(url) as ledger, Ledger.open(url) as another:
+        first, second = ledger.lease(shared=True), another.lease(shared=True)
+        first.confirm()
+        with pytest.raises(LeaseHeld, match=rf"process {os.getpid()} on .* as a worker \(and 1 more\)") as held:
+            ledger.lease()
+        assert held.value.url is None
+        first.release()
+        assert ledger.holder().shared
+        with pytest.raises(LeaseHeld, match="as a worker, and nobody may write it alone"):
+            ledger.lease()
+        second.release()
+        assert ledger.holder() == Holder()
+        ledger.lease().release()
+
+
+def test_who_writes_alone_keeps_workers_out(url: str) -> None:
+    """A worker started beside an embedded runtime is refused, and told where that takes events."""
+    with Ledger.open(url) as ledger:
+        alone = ledger.lease()
+        alone.announce("http://127.0.0.1:8000")
+        with pytest.raises(LeaseHeld, match=r"only one may; send events to http://127\.0\.0\.1:8000"):
+            ledger.lease(shared=True)
+        alone.release()
+        ledger.lease(shared=True).release()
+
+
+def test_a_lost_share_is_taken_again_and_the_dead_are_forgotten(url: str) -> None:
+    """Beside others that took the lease meanwhile; what a dead session said is nobody's word any more."""
+    with engine_at(url) as engine, Ledger.open(url) as ledger:
+        lose_lease(engine)
+        lease, other = ledger.lease(shared=True), ledger.lease(shared=True)
+        administer(url, "SELECT pg_terminate_backend(min(pid), 5000) FROM pg_locks WHERE locktype = 'advisory'")
+        lease.confirm()
+        other.confirm()
+        with ledger.read() as connection:
+            said = connection.execute(text("SELECT count(*) FROM meta WHERE name LIKE 'lease/%'")).scalar_one()
+        assert said == 2
+        lease.release()
+        other.release()
 
 
 def test_an_engine_that_does_not_notice_is_fenced_all_the_same(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
