@@ -107,7 +107,8 @@ cases = Table(
     Column("events", LargeBinary, nullable=False),
     Index("cases_due", "stream", "source_set", "next_change"),
     Index("cases_rulebook", "stream", "rulebook"),
-    Index("cases_light", "closed", "light"),
+    # Covers what every scrape counts: of a million open cases no row is read for it.
+    Index("cases_light", "closed", "light", "region", "department"),
     Index("cases_promised_due", "closed", "promised_due"),
     Index("cases_department", "department", "closed"),
     Index("cases_accepted", "accepted_at"),
