@@ -96,7 +96,7 @@ def assess(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_a
     handling = handling_of(case, clocks)
     first = case.events[0] if case.events else None
     apply = case.first(T.APPLY, T.RECEIVED) or first
-    changes = [change for clock in clocks.clocks if (change := next_change(clock, judged_at)) is not None]
+    changes = _changes(clocks, judged_at)
     return Assessment(
         case=case.case,
         judged_at=judged_at,
@@ -154,8 +154,14 @@ def _seen(case: CaseFile) -> tuple[Clocks, list[Finding], list[datetime]]:
     """Judge a state of the case: its clocks, its findings of conduct, and the instants at which they may change."""
     clocks = clocks_of(case)
     findings, wakes = evaluate(case, clocks)
-    changes = [change for clock in clocks.clocks if (change := next_change(clock, case.judged_at)) is not None]
+    changes = _changes(clocks, case.judged_at)
     return clocks, [finding for finding in findings if finding.kind == "conduct"], [*changes, *wakes]
+
+
+def _changes(clocks: Clocks, judged_at: datetime) -> list[datetime]:
+    """List the instants at which the clocks may stand otherwise with no new event."""
+    open_clocks = [clock for clock in clocks.clocks if clock.phase in ("running", "paused")]
+    return [change for clock in open_clocks if (change := next_change(clock, judged_at)) is not None]
 
 
 def _excuse(finding: Finding, late: tuple[JournalEntry, ...], after: Clocks) -> JournalEntry | None:
@@ -184,8 +190,8 @@ def _contest(finding: Finding, late: JournalEntry) -> Finding:
 
 
 def _stage(case: CaseFile, clocks: Clocks) -> Stage:
-    reached = case.by_type.keys() - ({T.REFUSE} if case.refusal is None else set())
-    stage = next((stage for kind, stage in _STAGES if kind in reached), None)
+    reached = [stage for kind, stage in _STAGES if kind in case.by_type and (kind is not T.REFUSE or case.refusal)]
+    stage = reached[0] if reached else None
     if stage is None:
         return stage_of(case) or Stage.OTHER
     supplement = case.all(T.SUPPLEMENT_NOTICE, T.SUPPLEMENT_RECEIVED)

@@ -39,7 +39,12 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     `foreign` are events of sources that may not speak for the region the case began in: they count for nothing.
     `contradicted` are those kept of the identities that came with more than one content, retracted or not.
     `retractions` are pairs of a retraction and what it took back. `received` is everything as it came, from which an
-    earlier state of the case can be rebuilt. `events` are those of the entries, `by_type` the same by their type.
+    earlier state of the case can be rebuilt.
+
+    `events` are those of the entries, `by_type` the same by their type. `senders` are the sources that told them;
+    `by_days`: one of these knows the day alone, so that nothing can be judged to the hour. `lead` is the event that
+    says what the case is and whose: its acceptance, else its first. From it come the codes of its region, of the item
+    applied for, and of the department in charge, of a joint case the lead; they are empty where nothing tells them.
     """
 
     case: str
@@ -53,6 +58,12 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
     judged_at: datetime
     events: tuple[Event, ...]
     by_type: dict[EventType, list[Event]]
+    senders: Senders
+    by_days: bool
+    lead: Event | None
+    region: str
+    item_code: str
+    department: str
 
     def first(self, *types: EventType) -> Event | None:
         """Find the first event of any of these types."""
@@ -89,39 +100,19 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         return min(answers, key=_order, default=None)
 
     @cached_property
-    def lead(self) -> Event | None:
-        """The event that says what the case is and whose: its acceptance, else its first."""
-        return self.first(EventType.ACCEPT) or (self.events[0] if self.events else None)
-
-    @cached_property
     def is_application(self) -> bool:
         """Tell whether anything was applied for: a consultation, complaint or request alone is no application."""
         return self.first(EventType.APPLY, EventType.RECEIVED, EventType.ACCEPT) is not None
-
-    @cached_property
-    def region(self) -> str:
-        """Code of the region the case belongs to."""
-        return (self.lead and self.lead.region) or ""
-
-    @cached_property
-    def item_code(self) -> str:
-        """Code of the item applied for."""
-        return (self.lead and self.lead.item) or ""
-
-    @cached_property
-    def department(self) -> str:
-        """Code of the department in charge; of a joint case the lead."""
-        return (self.lead and self.lead.department) or ""
 
     @cached_property
     def direct_line(self) -> str:
         """Code of the enterprise or project the case came by the direct line for; empty: it did not."""
         return next((event.direct_line for event in self.events if event.direct_line), "")
 
-    @cached_property
+    @property
     def sources(self) -> tuple[str, ...]:
         """Codes of the sources that sent the case an event, sorted; the console is none."""
-        return tuple(sorted({e.source for e in self.events}))
+        return self.senders.codes
 
     @property
     def current(self) -> Rulebook:
@@ -152,11 +143,6 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Find the item as a version has it; None where its catalogue does not know the code."""
         return version.rulebook.item.get(self.item_code)
 
-    @cached_property
-    def senders(self) -> Senders:
-        """The sources of the case, together."""
-        return senders(self.sources, self.rulebooks)
-
     @property
     def registered(self) -> dict[str, Source]:
         """The sources of the case as registered now; one no longer registered could send what it last could."""
@@ -183,11 +169,6 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
         """Tell how far the clocks behind these events may disagree before order means anything."""
         known = self.senders.tolerances
         return max([known.get(event.source, _NONE) for event in events], default=_NONE)
-
-    @property
-    def by_days(self) -> bool:
-        """Tell whether a source of the case knows the day alone, so that nothing can be judged to the hour."""
-        return self.senders.by_days
 
     def due_at(self, instant: datetime) -> datetime:
         """Give the instant later than which something due at one is late: with its day, where days alone are known."""
@@ -324,8 +305,27 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     by_type: dict[EventType, list[Event]] = {}
     for event in events:
         by_type.setdefault(event.type, []).append(event)
+    accepted = by_type.get(EventType.ACCEPT)
+    lead = accepted[0] if accepted else events[0] if events else None
+    sources = senders(tuple(sorted({event.source for event in events})), rulebooks)
     return CaseFile(
-        case, received, told, verdicts, foreign, doubted, retractions, rulebooks, judged_at, events, by_type
+        case=case,
+        received=received,
+        entries=told,
+        verdicts=verdicts,
+        foreign=foreign,
+        contradicted=doubted,
+        retractions=retractions,
+        rulebooks=rulebooks,
+        judged_at=judged_at,
+        events=events,
+        by_type=by_type,
+        senders=sources,
+        by_days=sources.by_days,
+        lead=lead,
+        region=(lead and lead.region) or "",
+        item_code=(lead and lead.item) or "",
+        department=(lead and lead.department) or "",
     )
 
 

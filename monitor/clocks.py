@@ -48,11 +48,11 @@ def clocks_of(case: CaseFile) -> Clocks:
         accepted_at, accept_key = (accept.time, key(accept)) if accept else (None, "")
 
     version = case.catalogue(accepted_at)
-    item = case.item(version)
-    after = armory_of(case, version)
+    after = before if version is case.before_acceptance else armory_of(case, version)
     suspensions = suspensions_of(after)
     if suspensions:
         after = msgspec.structs.replace(after, pauses=pauses_of(suspensions))
+    item = after.item
     legs = _legs(case, item)
     decision = _decision(case, legs)
     clocks = [

@@ -1,6 +1,7 @@
 """Handling: how a case ended, and how long that took against what it was allowed (domain.md 4.1)."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from monitor.case import CaseFile
@@ -78,7 +79,12 @@ def _in_working_days(clocks: Clocks, name: str) -> Clock | None:
 
 
 def _limit(clock: Clock | None) -> int | None:
-    return None if clock is None else int(parse_limit(clock.limit).days * 1000)
+    return None if clock is None else _millidays(clock.limit)
+
+
+@cache
+def _millidays(limit: str) -> int:
+    return int(parse_limit(limit).days * 1000)
 
 
 def _used(clock: Clock) -> int | None:

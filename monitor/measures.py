@@ -40,6 +40,7 @@ _BAD_RATING: Final = 4
 def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding], handling: Handling) -> tuple[Measure, ...]:
     """List what a case adds to the statistics, sorted; equal entries are joined."""
     calendar, findings = case.current.days, tuple(findings)
+    cancelled = excused(findings)
     days: dict[datetime, date] = {}
     totals: dict[tuple[date, str, str], int] = {}
     for counted in (
@@ -47,8 +48,8 @@ def measures_of(case: CaseFile, clocks: Clocks, findings: Iterable[Finding], han
         _ratings(case),
         _processes(case, handling),
         _entries(case, clocks),
-        _finished(case, clocks, handling, excused(findings)),
-        _clocks(case, clocks, excused(findings)),
+        _finished(case, clocks, handling, cancelled),
+        _clocks(case, clocks, cancelled),
         _findings(findings),
     ):
         for at, department, name, amount in counted:
@@ -172,9 +173,12 @@ def _decision(case: CaseFile, clocks: Clocks, at: datetime) -> Counted:
 
 
 def _clocks(case: CaseFile, clocks: Clocks, cancelled: Excused) -> Counted:
+    unseen = sum([clock.phase in ("unobserved", "unarmable") for clock in clocks.clocks])
+    if unseen:
+        yield case.events[0].time, case.department, "clocks_unobserved", unseen
+    if len(clocks.clocks) > unseen:
+        yield case.events[0].time, case.department, "clocks_observed", len(clocks.clocks) - unseen
     for clock in clocks.clocks:
-        unseen = clock.phase in ("unobserved", "unarmable")
-        yield case.events[0].time, case.department, "clocks_unobserved" if unseen else "clocks_observed", 1
         if clock.name in ("promised", "statutory") and clock.due is not None and clock.phase != "cancelled":
             yield clock.due, clock.department, f"{clock.name}_due", 1
         if clock.name == "leg" and clock.ended_at is not None and (kept := _kept(clock, cancelled)):

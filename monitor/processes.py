@@ -47,6 +47,8 @@ class Round(msgspec.Struct):
 def rounds_of(case: CaseFile, process: Process) -> list[Round]:
     """Take a case's complaint or request apart into rounds; what clocks that disagree put in wrong order is one."""
     rounds: list[Round] = []
+    if NO_ITEM.isdisjoint(case.by_type):
+        return rounds
     kinds = tuple(kind for kind in (process.filed, process.taken_up, process.closed) if kind is not None)
     for event in case.all(*kinds):
         last = rounds[-1] if rounds else None

@@ -14,12 +14,13 @@ EVERY_TYPE: Final = frozenset(EventType)
 class Senders(msgspec.Struct, frozen=True):
     """The sources that sent a case events, as registered now; one no longer registered could send what it last could.
 
-    `sendable` are the types all of them together are able to send, `tolerances` how far the clock of each may be wrong,
-    `tolerance` the widest of them, `precisions` how exactly each knows the time of day. `by_days`: one of them knows
-    the day alone, so that nothing can be judged to the hour. `suspensions_at_end`: one of them reports suspensions
-    only once they have ended.
+    `codes` are theirs, sorted. `sendable` are the types all of them together are able to send, `tolerances` how far the
+    clock of each may be wrong, `tolerance` the widest of them, `precisions` how exactly each knows the time of day.
+    `by_days`: one of them knows the day alone, so that nothing can be judged to the hour. `suspensions_at_end`: one of
+    them reports suspensions only once they have ended.
     """
 
+    codes: tuple[str, ...]
     registered: dict[str, Source]
     sendable: frozenset[EventType]
     tolerances: dict[str, timedelta]
@@ -35,14 +36,15 @@ def senders(codes: tuple[str, ...], rulebooks: RulebookHistory) -> Senders:
     if codes not in known:
         books = (rulebooks.current, *reversed(rulebooks.versions))
         found = (next((s for v in books if (s := v.rulebook.source.get(code))), None) for code in codes)
-        known[codes] = _together([source for source in found if source is not None])
+        known[codes] = _together(codes, [source for source in found if source is not None])
     return known[codes]
 
 
-def _together(sources: list[Source]) -> Senders:
+def _together(codes: tuple[str, ...], sources: list[Source]) -> Senders:
     declared = [source.types for source in sources]
     tolerances = {source.code: source.tolerance for source in sources}
     return Senders(
+        codes=codes,
         registered={source.code: source for source in sources},
         sendable=frozenset().union(*declared) if all(declared) else EVERY_TYPE,
         tolerances=tolerances,

@@ -140,7 +140,7 @@ def run(
             terms.warning,
             started_at,
             stop.time if stop else None,
-            [interval(pause) for pause in pauses],
+            [interval(pause) for pause in pauses] if pauses else (),
         )
     except CalendarError:
         return msgspec.structs.replace(blank, phase="unarmable", limit=limit)
@@ -201,7 +201,7 @@ def _phase(case: CaseFile, due: datetime | None, pauses: tuple[Pause, ...], stop
         return "breached"
     if stop is not None:
         return "cancelled" if stop.type in TERMINAL else "met"
-    return "paused" if any(_holds(pause, case.judged_at) for pause in pauses) else "running"
+    return "paused" if pauses and any(_holds(pause, case.judged_at) for pause in pauses) else "running"
 
 
 def _holds(pause: Pause, judged_at: datetime) -> bool:
