@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, select
 
 from monitor.events import TIME_MIN, Event, EventError
-from monitor.ledger import apart, judging, rejects, texts
+from monitor.ledger import apart, judging, rejects, relays, texts
 from monitor.ledger.access import Ledger
 from monitor.ledger.changes import Changes, Standing
 from monitor.ledger.findings import CHUNK, Cause
@@ -50,6 +50,7 @@ class Turn:
         self._tail = JournalTail(stream, position.seq, position.chain_hash)
         self._changes = Changes(stream, self.horizon, position.version + 1)
         self._rejects: list[dict[str, Any]] = []
+        self._refusals: list[tuple[str, relays.RejectMessage]] = []
         self._texts: list[dict[str, Any]] = []
         self._judged_until: dict[str, datetime] = {}
 
@@ -113,6 +114,7 @@ class Turn:
         """Write everything this turn took and concluded, and move the position."""
         self._tail.write(self._connection)
         rejects.write(self._connection, self._rejects)
+        relays.tell(self._connection, self._stream, "rejected", self._refusals)
         texts.write(self._connection, self._texts)
         self._changes.write(self._connection)
         changed = {code: state for code, state in self.states.items() if state != self._states_before.get(code)}
@@ -168,7 +170,10 @@ class Turn:
         # Only registered codes get counters of their own: anybody could send any name.
         self._state(sender if registered else "").rejected += 1
         received_at = delivery.received_at or self.horizon
-        self._rejects.append(self._ledger.vault.row(self._stream, error, delivery.written, sender, received_at))
+        row = self._ledger.vault.row(self._stream, error, delivery.written, sender, received_at)
+        self._rejects.append(row)
+        named = sender if registered else ""
+        self._refusals.append((named, rejects.message(row, named, delivery.offset)))
         return Outcome("rejected", event.id if event else None, event.case if event else None, error)
 
     def _state(self, source: str) -> SourceState:

@@ -7,10 +7,12 @@ from typing import Any, Literal, Protocol
 import msgspec
 from sqlalchemy import Connection, RowMapping, select
 
+from monitor.ledger import relays
 from monitor.ledger.packing import to_json
+from monitor.ledger.relays import SEVERITY_NAMES, FindingMessage
 from monitor.ledger.schema import findings, outbox
 from monitor.ledger.upsert import append, upsert
-from monitor.verdict import TOLD, TOLD_STATES, Finding, Severity
+from monitor.verdict import STANDING, TOLD, TOLD_STATES, Finding, Severity
 
 CHUNK = 500
 """Keys in one IN query: one prepared statement serves all, and databases limit the parameters of a statement."""
@@ -56,9 +58,21 @@ class FindingChange(msgspec.Struct, frozen=True):
             return "raise"
         if was and not now:
             return "withdraw"
-        if now and self.old is not None and self.new is not None and self.new.severity > self.old.severity:
-            return "worsen"
-        return None
+        return "worsen" if now and self._worsened else None
+
+    @property
+    def news(self) -> Literal["raise", "worsen", "change", "withdraw"] | None:
+        """What systems downstream are told of this change, if anything: they follow what boards show."""
+        was, now = shown(self.old), shown(self.new)
+        if now and was:
+            return "worsen" if self._worsened else "change"
+        if now:
+            return "raise"
+        return "withdraw" if was else None
+
+    @property
+    def _worsened(self) -> bool:
+        return self.old is not None and self.new is not None and self.new.severity > self.old.severity
 
     def delivery(self, announced: bool) -> Literal["send", "digest", "none"]:
         """Give the way the act takes: a withdrawal goes wherever the raise it takes back has gone."""
@@ -76,6 +90,11 @@ def told(finding: Finding | None) -> bool:
     return finding.mode in TOLD and finding.state in TOLD_STATES
 
 
+def shown(finding: Finding | None) -> bool:
+    """Tell whether boards show a finding: a card, whatever its kind, that stands."""
+    return finding is not None and finding.mode == "card" and finding.state in STANDING
+
+
 def write_findings(connection: Connection, stream: str, horizon: datetime, changed: Iterable[FindingChange]) -> None:
     """Write findings that changed, and what the outbox has to say of it."""
     changes = sorted(changed, key=lambda change: change.finding.id)
@@ -91,6 +110,7 @@ def write_findings(connection: Connection, stream: str, horizon: datetime, chang
         rows.append(_finding_row(stream, horizon, change, stands))
     upsert(connection, findings, rows, keep=frozenset({"detected_at"}))
     append(connection, outbox, acts)
+    relays.tell(connection, stream, "findings", [_message(change, horizon) for change in changes if change.news])
 
 
 def finding_columns(finding: Finding, place: Place) -> dict[str, Any]:
@@ -132,6 +152,28 @@ def _act_row(stream: str, horizon: datetime, change: FindingChange, act: str, de
         "department": finding.department,
         "created_at": horizon,
     }
+
+
+def _message(change: FindingChange, horizon: datetime) -> tuple[str, FindingMessage]:
+    finding, act = change.finding, change.news
+    assert act is not None, "it is told"
+    taken_back = change.new is None or (act == "withdraw" and finding.state != "cancelled")
+    return finding.id, FindingMessage(
+        act=act,
+        cause=change.cause,
+        id=finding.id,
+        case=change.place.case or None,
+        rule=finding.rule,
+        rule_version=finding.rule_version,
+        kind=finding.kind,
+        severity=SEVERITY_NAMES[finding.severity],
+        state="withdrawn" if taken_back else finding.state,
+        region=change.place.region,
+        department=finding.department,
+        item=change.place.item,
+        occurred_at=finding.occurred_at,
+        changed_at=horizon,
+    )
 
 
 def _finding_row(stream: str, horizon: datetime, change: FindingChange, announced: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 What was refused may hold anything, names and identity numbers included; it must not lie in clear.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, select, update
 from monitor.events import EVENT_BYTES_MAX, EventError
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.keyfiles import existing_key, key_in
+from monitor.ledger.relays import RejectMessage, known_field
 from monitor.ledger.schema import rejects
 from monitor.ledger.sqlite import overwriting
 from monitor.ledger.upsert import append
@@ -117,6 +119,12 @@ def _kept(text: str) -> str:
 def write(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Write rows made by `Vault.row`."""
     append(connection, rejects, rows)
+
+
+def message(row: Mapping[str, Any], source: str, offset: int | None) -> RejectMessage:
+    """Say of a row made by `Vault.row` what systems downstream may know; `source` is empty for one not registered."""
+    told = {name: row[name] for name in ("stream", "code", "digest", "bytes_count", "received_at")}
+    return RejectMessage(**told, offset=offset, source=source, field=known_field(row["field"]))
 
 
 def newest(

@@ -254,6 +254,17 @@ outbox = Table(
     Index("outbox_finding", "finding", "seq"),
 )
 
+relays = Table(
+    "relays",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("stream", String, nullable=False),
+    Column("topic", String, nullable=False),  # findings, rejected
+    Column("key", String, nullable=False),
+    Column("message", LargeBinary, nullable=False),  # JSON
+    Index("relays_waiting", "stream", "seq"),
+)
+
 rejects = Table(
     "rejects",
     metadata,
