@@ -55,10 +55,10 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A record to be produced."""
+    """A record to be produced; without a partition it goes to the one its key belongs to."""
 
     topic: str
-    partition: int
+    partition: int | None
     key: bytes | None
     value: bytes | None
     headers: Headers = []
