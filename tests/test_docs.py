@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from monitor.cli import COMMANDS
 from monitor.events import EVENT_BYTES_MAX, Event, EventData, EventType
 from monitor.kpi import FIGURES
 from monitor.language import catalogue
+from monitor.ledger.relays import FindingMessage, RejectMessage
 from monitor.ledger.schema import cases, findings
 from monitor.metrics import reject_codes
 from monitor.readiness.advice import Code
@@ -128,6 +130,18 @@ KNOWN_COLUMNS = {
     *(column.name for table in (cases, findings) for column in table.columns),
     *Item.__struct_fields__,
 }
+
+
+@pytest.mark.parametrize(
+    ("heading", "message"), [("`findings`", FindingMessage), ("`case-events-rejected`", RejectMessage)]
+)
+def test_kafka_describes_each_message_field_by_field(heading: str, message: type[msgspec.Struct]) -> None:
+    """The table of a topic has the fields of its messages, in their order, and every word they can hold."""
+    (section,) = (part for part in re.split(r"(?m)^##+ ", page("kafka.md")) if part.startswith(f"Topic {heading}"))
+    assert re.findall(r"(?m)^\| `(\w+)` \|", section) == list(message.__struct_fields__)
+    (described,) = msgspec.json.schema(message)["$defs"].values()
+    words = {word for field in described["properties"].values() for word in field.get("enum", ())}
+    assert words <= quoted(section)
 
 
 def test_going_live_names_every_advice() -> None:

@@ -49,3 +49,12 @@ def test_schema_is_the_events_own() -> None:
 def test_summaries_agree_with_the_commands() -> None:
     """The list's one line is about the command it stands for: none is empty, each ends as a sentence."""
     assert all(place.summary.endswith(".") for place in cli.COMMANDS.values())
+
+
+@pytest.mark.parametrize(("of", "field"), [("finding", "changed_at"), ("reject", "digest")])
+def test_schema_describes_what_is_told_downstream(of: str, field: str) -> None:
+    """Who reads a topic gets the schema of its messages in the same way."""
+    result = CliRunner().invoke(app, ["schema", of])
+    assert result.exit_code == 0, result.output
+    (described,) = json.loads(result.output)["$defs"].values()
+    assert field in described["required"]
