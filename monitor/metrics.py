@@ -54,8 +54,8 @@ DEPARTMENTS_MAX: Final = 100
 class LedgerCollector(Collector):
     """Read the ledger when scraped, in one short transaction, and keep what was read for about a second."""
 
-    def __init__(self, ledger: Ledger, stream: str = "embedded") -> None:
-        self._ledger, self._stream = ledger, stream
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._lock = Lock()
         self._kept: list[Metric] = []
         self._kept_until = 0.0
@@ -82,9 +82,15 @@ class LedgerCollector(Collector):
             ("version",),
         )
         with self._ledger.read() as connection:
-            states = judging.load_states(connection, self._stream)
-            horizon = positions.last_horizon(connection) or datetime.now(UTC)
+            states = judging.all_states(connection)
+            reached = positions.common_horizon(connection)
+            horizon = reached or datetime.now(UTC)
             rulebook = self._ledger.publications.history(connection, horizon).current.rulebook
+            yield _gauge(
+                "supervision_ledger_horizon_timestamp_seconds",
+                "Instant up to which every stream of the ledger was read.",
+                {} if reached is None else {(): reached.timestamp()},
+            )
             yield from _sources(states, rulebook)
             yield from _cases(connection, rulebook)
             yield from _figures(connection, rulebook, horizon)

@@ -20,7 +20,7 @@ from monitor.ledger.judging import SourceState
 from monitor.ledger.packing import entries_of, unpack_assessment, unpack_written, written
 from monitor.ledger.positions import Position, save_position
 from monitor.ledger.schema import cases, journal
-from monitor.rulebook.model import RulebookHistory
+from monitor.rulebook.model import RulebookHistory, RulebookVersion
 from monitor.verdict import Assessment, JournalEntry
 from streams.admission import Admitted, Delivery, Outcome, Refused, admit
 
@@ -120,10 +120,15 @@ class Turn:
         changed = {code: state for code, state in self.states.items() if state != self._states_before.get(code)}
         judging.save_states(self._connection, self._stream, changed)
         if self.states:
-            apart.settle_silences(self._connection, self._stream, self._rulebooks.current, self.states, self.horizon)
+            apart.settle_silences(self._connection, self._stream, self.states, self.horizon, self._current_at)
         self._position.version += 1
         self._position.seq, self._position.chain_hash = self._tail.seq, self._tail.chain_hash
         save_position(self._connection, self._stream, self._position)
+
+    def _current_at(self, horizon: datetime) -> RulebookVersion:
+        if horizon == self.horizon:
+            return self._rulebooks.current
+        return self._ledger.publications.history(self._connection, horizon).current
 
     def _admit(self, delivery: Delivery) -> Admitted | Outcome:
         try:

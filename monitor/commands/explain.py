@@ -42,7 +42,7 @@ def explain(
         if until is None:
             err.print(text("explain.not_found", spoken, case=case), style="red", markup=False)
             raise typer.Exit(EXIT_UNUSABLE)
-        told = explain_case(book.entries(case), book.rulebooks(book.horizon()), judged_at or until, spoken)
+        told = explain_case(book.entries(case), book.rulebooks(book.horizon(case)), judged_at or until, spoken)
     if as_json:
         print_document(told)
     else:

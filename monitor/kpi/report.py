@@ -49,7 +49,7 @@ def make_report(
     be seen, LedgerError where there is no rulebook.
     """
     with ledger.read() as connection:
-        horizon = positions.last_horizon(connection) or datetime.now(UTC)
+        horizon = positions.common_horizon(connection) or datetime.now(UTC)
         history = ledger.publications.history(connection, horizon)
         current = history.current.rulebook
         period = question.period or month_of(current.days.day(horizon))

@@ -151,10 +151,13 @@ class Ledger:
         with self.read() as connection:
             return connection.execute(select(schema.rulebooks.c.version).limit(1)).first() is not None
 
-    def horizon(self) -> datetime | None:
-        """Give the largest horizon of all streams; None: nothing was ever taken."""
+    def horizon(self, case: str | None = None) -> datetime | None:
+        """Give the largest horizon of all streams, or that of a case's stream; None: nothing was ever taken."""
         with self.read() as connection:
-            return positions.last_horizon(connection)
+            if case is None:
+                return positions.last_horizon(connection)
+            stream = connection.execute(select(schema.cases.c.stream).where(schema.cases.c.case == case))
+            return positions.horizon_of(connection, stream.scalar_one_or_none() or "")
 
     def entries(self, case: str) -> list[JournalEntry]:
         """Read the events of a case in their order; empty: the case is unknown."""
@@ -186,18 +189,19 @@ class Ledger:
         columns = (schema.cases.c.stream, schema.cases.c.source_set, schema.cases.c.judged_at)
         with self.read() as connection:
             row = connection.execute(select(*columns).where(schema.cases.c.case == case)).one_or_none()
-            horizon = positions.last_horizon(connection)
-            if row is None or horizon is None:
+            if row is None:
                 return None
+            horizon = positions.horizon_of(connection, row.stream)
+            assert horizon is not None, "the stream of a case has a position"
             states = judging.load_states(connection, row.stream)
             rulebook = self.publications.history(connection, horizon).current.rulebook
         stored: datetime = row.judged_at
         return max(stored, judging.judged_at(row.source_set, states, rulebook, horizon))
 
-    def source_states(self, stream: str = "embedded") -> dict[str, SourceState]:
-        """Read what is known of each source: its counters, last event, how far it may be judged."""
+    def source_states(self) -> dict[str, SourceState]:
+        """Read what all streams know of each source: its counters, last event, how far it may be judged."""
         with self.read() as connection:
-            return judging.load_states(connection, stream)
+            return judging.all_states(connection)
 
     def rejects(self, limit: int = 100) -> list[rejects.Reject]:
         """Read the newest rejects."""

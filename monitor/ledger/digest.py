@@ -76,7 +76,11 @@ def digests(ledger: Ledger, horizon: datetime | None = None, assess: Assess = as
     with ledger.read() as connection:
         at = (horizon or last_horizon(connection) or TIME_MIN).astimezone(UTC)
         events = _Heap()
-        for row in _all(connection, select(journal.c.case, journal.c.source, journal.c.id, journal.c.content)):
+        told = select(journal.c.case, journal.c.source, journal.c.id, journal.c.content)
+        for row in _all(connection, told.where(journal.c.case.is_not(None))):
+            events.add(*row)
+        # A heartbeat speaks for its source in every stream, and stands in the journal of each.
+        for row in _all(connection, told.where(journal.c.case.is_(None)).distinct()):
             events.add(*row)
         assessments, standing, statistics = _moved(ledger, connection, at, assess)
         return Digest(

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Integer, cast, func, select
 
 from monitor.events import CONSOLE, TIME_MIN, Event, EventType
 from monitor.ledger.schema import cases, sources
@@ -122,6 +122,30 @@ def load_states(connection: Connection, stream: str) -> dict[str, SourceState]:
     rows = connection.execute(select(sources).where(sources.c.stream == stream)).mappings()
     names = SourceState.__struct_fields__
     return {row["source"]: SourceState(**{name: row[name] for name in names}) for row in rows}
+
+
+def all_states(connection: Connection) -> dict[str, SourceState]:
+    """Read what all streams together know of each source, by code.
+
+    Each delivery was counted by one stream. A case is judged by what its own stream knows; here a source is complete
+    as far as it is in every stream that an end was told, and held while it is in one.
+    """
+    columns = sources.c
+    sums = (columns.applied, columns.duplicate, columns.rejected)
+    latest = (columns.imported_at, columns.last_event_time, columns.last_received_at)
+    earliest = (columns.complete_until, columns.imported_until, columns.hold)
+    query = select(
+        columns.source,
+        *(func.sum(each).label(each.name) for each in sums),
+        *(func.max(each).label(each.name) for each in latest),
+        *(func.min(each).label(each.name) for each in earliest),
+        func.max(cast(columns.live, Integer)).label("live"),
+    ).group_by(columns.source)
+    states = {}
+    for row in connection.execute(query).mappings():
+        known: dict[str, Any] = {name: row[name] for name in SourceState.__struct_fields__}
+        states[row["source"]] = SourceState(**known | {"live": bool(row["live"])})
+    return states
 
 
 def save_states(connection: Connection, stream: str, states: Mapping[str, SourceState]) -> None:

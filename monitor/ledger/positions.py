@@ -61,7 +61,24 @@ def save_position(connection: Connection, stream: str, position: Position) -> No
     connection.execute(update(positions).where(positions.c.stream == stream).values(**msgspec.structs.asdict(position)))
 
 
+def horizon_of(connection: Connection, stream: str) -> datetime | None:
+    """Give the horizon of a stream; None: no writer of it was ever here."""
+    query = select(positions.c.horizon).where(positions.c.stream == stream)
+    horizon: datetime | None = connection.execute(query).scalar_one_or_none()
+    return horizon
+
+
+def common_horizon(connection: Connection) -> datetime | None:
+    """Give the instant up to which every stream was read that was read at all; None: nothing was ever read.
+
+    Whatever is counted over all streams belongs to this instant, however far some of them have gone on.
+    """
+    query = select(func.min(positions.c.horizon)).where(positions.c.horizon > TIME_MIN)
+    horizon: datetime | None = connection.execute(query).scalar_one()
+    return horizon
+
+
 def last_horizon(connection: Connection) -> datetime | None:
-    """Give the largest horizon of all streams; None: no writer was ever here."""
+    """Give the largest horizon of all streams, beyond which nothing was judged; None: no writer was ever here."""
     horizon: datetime | None = connection.execute(select(func.max(positions.c.horizon))).scalar_one()
     return horizon

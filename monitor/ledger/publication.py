@@ -151,11 +151,14 @@ class Publications:
     def _settle(self, connection: Connection, now: datetime) -> None:
         """Write the findings that follow from the versions, and from the one in force at each stream's horizon."""
         query = select(positions.c.stream, positions.c.horizon).order_by(positions.c.stream)
-        current = {
-            row.stream: (self.history(connection, row.horizon).current, row.horizon)
-            for row in connection.execute(query).all()
-        }
-        apart.settle_publication(connection, self.published(connection), current, now)
+        horizons = {row.stream: row.horizon for row in connection.execute(query).all()}
+        apart.settle_publication(
+            connection,
+            self.published(connection),
+            horizons,
+            lambda horizon: self.history(connection, horizon).current,
+            now,
+        )
 
     def dangers(self, connection: Connection, rulebook: Rulebook, begins: datetime | None) -> list[Danger]:
         """Find what is dangerous in a rulebook that would begin at an instant, None: now.

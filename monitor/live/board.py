@@ -80,10 +80,10 @@ class Board(msgspec.Struct, frozen=True):
     tickets: list[Ticket]
 
 
-def read_board(ledger: Ledger, lang: Lang, notices: list[Notice], stream: str = "embedded") -> Board:
+def read_board(ledger: Ledger, lang: Lang, notices: list[Notice]) -> Board:
     """Read the board in one transaction, so that its figures belong together."""
     with ledger.read() as connection:
-        horizon = positions.last_horizon(connection) or datetime.now(UTC)
+        horizon = positions.common_horizon(connection) or datetime.now(UTC)
         rulebook = ledger.publications.history(connection, horizon).current.rulebook
         zone = rulebook.days.zone
         lights = standing.open_by_light(connection)
@@ -93,7 +93,7 @@ def read_board(ledger: Ledger, lang: Lang, notices: list[Notice], stream: str = 
             at=f"{local:%Y-%m-%d %H:%M:%S}",
             at_iso=local.isoformat(timespec="seconds"),
             notices=notices,
-            coverage=_coverage(connection, rulebook, stream, horizon, lang),
+            coverage=_coverage(connection, rulebook, horizon, lang),
             open=f"{sum(lights.values()):,}",
             lights=[_light(light, lights, lang) for light in LIGHTS],
             today=_today(connection, horizon, rulebook, lang),
@@ -102,10 +102,10 @@ def read_board(ledger: Ledger, lang: Lang, notices: list[Notice], stream: str = 
         )
 
 
-def _coverage(connection: Connection, rulebook: Rulebook, stream: str, horizon: datetime, lang: Lang) -> Coverage:
+def _coverage(connection: Connection, rulebook: Rulebook, horizon: datetime, lang: Lang) -> Coverage:
     facts = Facts(connection, rulebook, Extent(), EVER, horizon)
     seen = FIGURES["coverage"].of_sums(facts.sums)
-    states = judging.load_states(connection, stream)
+    states = judging.all_states(connection)
     zone = rulebook.days.zone
     senders = [source for source in rulebook.sources if source.code != CONSOLE][:SOURCES_MAX]
     lines = [

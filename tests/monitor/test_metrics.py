@@ -91,7 +91,7 @@ def test_codes_from_outside_make_no_series(ledger: Ledger) -> None:
     engine.process(delivered(*strange), at(hours=1))
     engine.close()
     after = scrape(ledger)
-    assert _series(after) - _series(before) <= 2, "only the source's two timestamps are new"
+    assert _series(after) - _series(before) <= 3, "only the ledger's horizon and the source's two timestamps are new"
     others = [s.value for s in after["supervision_cases_open"].samples if s.labels["department"] == "other"]
     assert sum(others) == 1000
 
