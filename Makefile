@@ -8,10 +8,18 @@ INSTALLED := $(VENV)/.installed
 # For the browser tests: a browser, and a font to see Chinese with.
 # Only `make tools` installs Debian packages, and only for root.
 DEBIAN_PACKAGES := chromium curl docker-compose fonts-noto-cjk
+# For the tests against Kafka: what runs it and what fetches its jars, where there is none of another make.
+ifeq ($(shell command -v java 2>/dev/null),)
+DEBIAN_PACKAGES += default-jre-headless
+endif
+ifeq ($(shell command -v mvn 2>/dev/null),)
+DEBIAN_PACKAGES += maven
+endif
+KAFKA := build/kafka/.fetched
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench rules-report scenario tools lock clean
+.PHONY: help demo test check bench rules-report scenario tools packages lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +45,9 @@ rules-report: $(INSTALLED) ## prove the rules on a simulated year, clean and dir
 scenario: $(INSTALLED) ## print the figures that follow from the numbers Yulin published in 2009, about a minute
 	$(RUN)/python scripts/scenario_2009.py
 
-tools: ## install the Debian packages the browser tests use (as root)
+tools: packages $(KAFKA) ## bring what the tests use: Debian packages (as root), and the jars of Apache Kafka
+
+packages:
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
 	    || missing="$$missing $$package"; \
@@ -49,6 +59,12 @@ tools: ## install the Debian packages the browser tests use (as root)
 	  echo "make tools installs system packages and must be run by root. Missing:$$missing" >&2; exit 1; fi; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -q && apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 $$missing
+
+# By Maven with the settings of this machine; the stamp is written last, so that a broken fetch is done again.
+$(KAFKA): tests/pom.xml | packages
+	rm -rf build/kafka/libs
+	mvn --quiet --batch-mode --file tests/pom.xml dependency:copy-dependencies
+	@touch $@
 
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)
 	CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --extra dev --generate-hashes \

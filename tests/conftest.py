@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 
 from tests import databases
 from tests.databases import PostgresDatabases, SqliteFiles
+from tests.kafka import KafkaBroker, KafkaServer, NoBroker
 from tests.postgres import FAST, CannotStart, PostgresServer
 
 pytest_plugins = ["pytester", "tests.skip_ban"]
@@ -55,6 +56,34 @@ def postgres() -> Iterator[PostgresDatabases]:
     made.close()
     if server is not None:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaBroker]:
+    """Give a broker that tests share: the one MONITOR_TEST_KAFKA names (host:port), else one started here, or skip."""
+    named = os.environ.get("MONITOR_TEST_KAFKA")
+    server = None if named else _kafka_server()
+    broker = KafkaBroker(named or "") if server is None else server.broker
+    yield broker
+    if server is None:
+        broker.close()
+    else:
+        server.stop()
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaServer]:
+    """Give a broker that the test may kill and restart, or skip."""
+    server = _kafka_server()
+    yield server
+    server.stop()
+
+
+def _kafka_server() -> KafkaServer:
+    try:
+        return KafkaServer()
+    except NoBroker as reason:
+        pytest.skip(f"no Kafka can be started: {reason}")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
