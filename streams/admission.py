@@ -37,9 +37,9 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a delivery; `error` says why it was rejected."""
+    """What became of a delivery; `error` says why it was rejected. What is accepted will be applied by a worker."""
 
-    status: Literal["applied", "duplicate", "rejected"]
+    status: Literal["applied", "duplicate", "accepted", "rejected"]
     id: str | None = None
     case: str | None = None
     error: EventError | None = None

@@ -17,8 +17,9 @@ import structlog
 
 from monitor.events import Event
 from monitor.ledger import Ledger, LedgerError
-from streams.embedded import EngineThread, Unavailable
+from streams.embedded import EngineThread
 from streams.engine import Delivery, Outcome
+from streams.intake import Unavailable
 from streams.simulator import YULIN, LiveCentre, Mix, SimulatedCase, simulate_cases
 from streams.ticker import Horizon
 

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from streams.engine import Delivery, Outcome
+from streams.intake import Unavailable
 from streams.pipeline import Pipeline
 from streams.ticker import TICK_SECONDS, Horizon
 
@@ -50,14 +51,6 @@ class Processor(Protocol):
     def end_import(self, source: str, complete_until: datetime | None) -> None: ...
 
     def close(self) -> None: ...
-
-
-class Unavailable(RuntimeError):
-    """Nothing is acknowledged, for the reason `code`: `busy`, `ledger`, `stopping` or `engine`."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(code)
 
 
 class _Submission:
@@ -129,6 +122,22 @@ class EngineThread:
             self._calls.append(run)
             self._wake.notify_all()
         return answer
+
+    def received(self) -> datetime:
+        """Tell when what comes in now is received."""
+        return self.horizon.received()
+
+    def begin_import(self, source: str) -> Future[None]:
+        """Hold a source back."""
+        return self.call(lambda engine, _: engine.begin_import(source))
+
+    def end_import(self, source: str, complete_until: datetime | None) -> Future[None]:
+        """Release the hold."""
+        return self.call(lambda engine, _: engine.end_import(source, complete_until))
+
+    def tick(self) -> Future[int]:
+        """Assess again a chunk of what time has changed; 0: nothing is left."""
+        return self.call(lambda engine, horizon: engine.tick(horizon, TICK_CASES_MAX))
 
     def begin_stop(self) -> None:
         """Take nothing new; what is queued is still committed, unless the ledger cannot be written."""

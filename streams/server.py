@@ -1,4 +1,4 @@
-"""The server of the embedded runtime: routes, engine and their lives, from the first request to a clean end."""
+"""The server of a runtime, from the first request to a clean end; and the embedded runtime, served by `monitor up`."""
 
 import asyncio
 import os
@@ -7,26 +7,20 @@ import sys
 from collections.abc import Callable
 from socket import socket
 from types import FrameType
-from typing import Any, Final
+from typing import Final, Protocol
 
-import msgspec
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 
-from monitor.access import PUBLIC, Gate, Router
-from monitor.api import Health, Reading
-from monitor.events import Event
-from monitor.kpi.routes import Figures
+from monitor.api import Health
 from monitor.language import Lang, text
 from monitor.ledger import Ledger, LedgerError
 from monitor.live import Notice
-from monitor.records import Records
 from streams.access import token_path, write_token
+from streams.application import Application
 from streams.embedded import STALL_SECONDS, EngineThread
 from streams.engine import Engine
-from streams.ingest import EVENTS_PATH, Ingest
 from streams.lag import DetectionLag
 from streams.pipeline import Pipeline
 from streams.ticker import Horizon
@@ -43,6 +37,37 @@ EXIT_STALLED: Final = 70
 
 class CannotListen(RuntimeError):
     """The address, which the message names, cannot be listened at; the reason stands on standard error."""
+
+
+class Runtime(Protocol):
+    """What a server serves. `stop_serving` is set by the server: it ends it from any thread."""
+
+    app: FastAPI
+    stop_serving: Callable[[], None]
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it is at work; the process of one that is not is ended."""
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Return how long its present piece of work has gone on without an end."""
+
+    def start(self) -> None:
+        """Begin to work, before the first request."""
+
+    def announce(self, url: str) -> None:
+        """Learn the address at which requests are answered."""
+
+    def begin_stop(self) -> None:
+        """Take nothing new."""
+
+    def close(self) -> None:
+        """Finish what was taken, and give everything back."""
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether it ended because it could not go on."""
 
 
 class Embedded:
@@ -68,8 +93,39 @@ class Embedded:
         self.loading_percent: float | None = None
         self.stop_serving: Callable[[], None] = lambda: None
         self.token = write_token(ledger)
-        self.gate = Gate(ledger, self.token, self._refused)
-        self.app = self._application()
+        application = Application(
+            ledger,
+            self.thread,
+            self.token,
+            self.pipeline.registry,
+            self.pipeline.request,
+            self.health,
+            self.notices,
+        )
+        self.gate, self.app = application.gate, application.app
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the engine's thread is at work."""
+        return self.thread.alive
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Return how long the engine's present piece of work has gone on."""
+        return self.thread.stalled_seconds
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the engine failed."""
+        return self.thread.failure is not None
+
+    def announce(self, url: str) -> None:
+        """Tell a second writer where to post its events instead."""
+        self.lease.announce(url)
+
+    def begin_stop(self) -> None:
+        """Take nothing new; what is queued is still committed."""
+        self.thread.begin_stop()
 
     def start(self) -> None:
         """Start the engine's thread."""
@@ -102,60 +158,17 @@ class Embedded:
             said.append(Notice("progress", text("live.alert.loading", lang, percent=percent)))
         return said
 
-    def _application(self) -> FastAPI:
-        app = FastAPI(
-            title=text("product.name", "en"),
-            # Their pages load scripts from elsewhere, which a closed network does not have; the description of the
-            # routes goes through the check as they do.
-            docs_url=None,
-            redoc_url=None,
-            openapi_url=None,
-        )
-        description = Router("description")
-
-        def describe() -> JSONResponse:
-            """Describe the routes, in OpenAPI."""
-            return JSONResponse(_with_event(app.openapi()))
-
-        description.declare("/openapi.json", describe, PUBLIC, described=False)
-        self.gate.serve(
-            app,
-            Ingest(self.thread).router(),
-            Reading(self.ledger, self.pipeline.registry, self.health, self.notices).router(),
-            Records(self.ledger, self.gate).router(),
-            Figures(self.ledger, self.gate).router(),
-            description,
-        )
-        return app
-
-    def _refused(self, path: str, status: int) -> None:
-        """Count a request for events that was not let through, as one that was answered."""
-        if path == EVENTS_PATH:
-            self.pipeline.request(status)
-
-
-def _with_event(described: dict[str, Any]) -> dict[str, Any]:
-    """Add the schema of an event, as the code has it, and how one says who one is."""
-    _, schemas = msgspec.json.schema_components([Event], ref_template="#/components/schemas/{name}")
-    components = described.setdefault("components", {})
-    components.setdefault("schemas", {}).update(schemas)
-    components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer"},
-        "password": {"type": "http", "scheme": "basic"},
-    }
-    return described
-
 
 class _Server(uvicorn.Server):
     """A server that stops taking events the moment it is told to stop, and answers those it has taken."""
 
-    def __init__(self, config: uvicorn.Config, runtime: Embedded, listening: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, runtime: Runtime, listening: Callable[[str], None]) -> None:
         super().__init__(config)
         self._runtime, self._listening = runtime, listening
         runtime.stop_serving = self._stop
 
     def _stop(self) -> None:
-        self._runtime.thread.begin_stop()
+        self._runtime.begin_stop()
         self.should_exit = True
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
@@ -165,7 +178,7 @@ class _Server(uvicorn.Server):
             raise CannotListen(f"{self.config.host}:{self.config.port}") from None
         if self.started:
             url = _address(self)
-            self._runtime.lease.announce(url)
+            self._runtime.announce(url)
             self._listening(url)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -174,7 +187,7 @@ class _Server(uvicorn.Server):
         self._stop()
 
 
-def serve(runtime: Embedded, host: str, port: int, listening: Callable[[str], None] = lambda url: None) -> int:
+def serve(runtime: Runtime, host: str, port: int, listening: Callable[[str], None] = lambda url: None) -> int:
     """Serve until a signal or a failure; return the exit status of the process.
 
     `listening` is told the address once requests are answered; port 0 takes a free one. Raises CannotListen.
@@ -185,7 +198,7 @@ def serve(runtime: Embedded, host: str, port: int, listening: Callable[[str], No
     return asyncio.run(_serve(server, runtime))
 
 
-def _configuration(runtime: Embedded, host: str, port: int) -> uvicorn.Config:
+def _configuration(runtime: Runtime, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         runtime.app,
         host=host,
@@ -199,26 +212,26 @@ def _configuration(runtime: Embedded, host: str, port: int) -> uvicorn.Config:
     )
 
 
-async def _serve(server: _Server, runtime: Embedded) -> int:
+async def _serve(server: _Server, runtime: Runtime) -> int:
     runtime.start()
     watch = asyncio.create_task(_watch(server, runtime))
     try:
         await server.serve()
     finally:
         watch.cancel()
-        runtime.thread.begin_stop()
+        runtime.begin_stop()
         await asyncio.to_thread(runtime.close)
-    return EXIT_FAILED if runtime.thread.failure is not None or not server.started else 0
+    return EXIT_FAILED if runtime.failed or not server.started else 0
 
 
-async def _watch(server: _Server, runtime: Embedded) -> None:
-    """End the process when the engine has failed or stands still."""
+async def _watch(server: _Server, runtime: Runtime) -> None:
+    """End the process when its runtime has failed or stands still."""
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        if not runtime.thread.alive and not server.should_exit:
-            log.critical("the engine's thread has ended; the process ends too")
+        if not runtime.alive and not server.should_exit:
+            log.critical("what takes events has ended; the process ends too")
             server.should_exit = True
-        stalled = runtime.thread.stalled_seconds
+        stalled = runtime.stalled_seconds
         if stalled > STALL_SECONDS:
             log.critical("no progress; the process ends, to be started again", stalled_seconds=round(stalled))
             # A thread stuck in a call cannot be asked to stop; the ledger rolls back what was not committed.

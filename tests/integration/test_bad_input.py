@@ -136,7 +136,7 @@ def test_an_empty_array_holds_nothing_and_is_no_error(monitor: Monitor) -> None:
     before = received(monitor.ledger)
     answer = monitor.post(b"[]")
     assert answer.status_code == 200
-    assert answer.json() == {"applied": 0, "duplicate": 0, "rejected": 0, "events": []}
+    assert answer.json() == {"applied": 0, "duplicate": 0, "accepted": 0, "rejected": 0, "events": []}
     assert received(monitor.ledger) == before
 
 

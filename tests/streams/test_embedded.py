@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from streams import embedded
-from streams.embedded import EngineThread, Unavailable
+from streams.embedded import EngineThread
 from streams.engine import Delivery, Outcome
+from streams.intake import Unavailable
 from streams.pipeline import Pipeline
 from streams.ticker import Horizon
 
