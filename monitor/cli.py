@@ -22,6 +22,7 @@ class Place(NamedTuple):
 COMMANDS: Final[dict[str, Place]] = {
     "demo": Place("demo", "demo", "Watch a simulated city being supervised live."),
     "up": Place("up", "up", "Run the monitor: take events, judge deadlines, show the live page."),
+    "worker": Place("worker", "worker", "Run a worker: take events from Kafka and judge deadlines, with others."),
     "check": Place("check", "check", "Name every fault of a rulebook's files."),
     "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),

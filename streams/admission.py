@@ -19,7 +19,7 @@ class Delivery(msgspec.Struct, frozen=True):
     `received_at` None means what a backfill means: when it was recorded, else when it happened. `bound_source` is
     the source the sender's API key is bound to. `fault` is what was found wrong with the delivery
     before it could be taken apart (an array cut off): it is rejected with it. `offset` is its place in a stream that
-    is read from a log.
+    is read from a log, and `copy` says that this heartbeat was read in another stream already.
     """
 
     raw: bytes = b""
@@ -29,6 +29,7 @@ class Delivery(msgspec.Struct, frozen=True):
     event: Event | None = None
     fault: EventError | None = None
     offset: int | None = None
+    copy: bool = False
 
     @property
     def written(self) -> bytes:
@@ -37,9 +38,12 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a delivery; `error` says why it was rejected. What is accepted will be applied by a worker."""
+    """What became of a delivery; `error` says why it was rejected.
 
-    status: Literal["applied", "duplicate", "accepted", "rejected"]
+    What is accepted will be applied by a worker; what was passed on belongs to another stream.
+    """
+
+    status: Literal["applied", "duplicate", "accepted", "rejected", "passed_on"]
     id: str | None = None
     case: str | None = None
     error: EventError | None = None

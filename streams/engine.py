@@ -4,16 +4,20 @@ State, statistics and position are committed together: an event has its effect e
 delivered twice, and a writer that was overtaken changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from monitor.assessment import assess as assess_case
+from monitor.ledger import judging
 from monitor.ledger.access import Ledger
+from monitor.ledger.judging import SourceState
+from monitor.ledger.lease import Lease
 from monitor.ledger.positions import lock_position, take_over
-from monitor.rulebook.model import RulebookHistory
+from monitor.rulebook.model import Rulebook, RulebookHistory
 from monitor.verdict import Assessment, JournalEntry
 from streams.admission import Delivery, Outcome
+from streams.neighbours import Neighbours
 from streams.turn import Turn
 
 __all__ = ["Delivery", "Engine", "Fenced", "Outcome"]
@@ -26,60 +30,96 @@ class Fenced(RuntimeError):
 
 
 class Engine:
-    """The one writer of a stream. Holds the ledger's lease until `close`.
+    """The one writer of a stream.
 
-    Raises LeaseHeld when another process writes the ledger.
+    Alone in its ledger it takes the ledger's lease and holds it until `close`; raises LeaseHeld when another process
+    writes. Given a `lease`, it is one of several that share it, and only fences whoever wrote its stream before;
+    `neighbours` are then the other streams.
     """
 
-    def __init__(self, ledger: Ledger, stream: str = "embedded", assess: Assess = assess_case) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        stream: str = "embedded",
+        assess: Assess = assess_case,
+        lease: Lease | None = None,
+        neighbours: Neighbours | None = None,
+    ) -> None:
         self.ledger, self.stream = ledger, stream
-        self._assess = assess
-        self.lease = ledger.lease()
+        self._assess, self._neighbours = assess, neighbours
+        self._owns_lease = lease is None
+        self.lease = ledger.lease() if lease is None else lease
+        self._due: dict[str, datetime] | None = None
+        self._known: tuple[Mapping[str, SourceState], Rulebook] | None = None
         try:
             with ledger.write() as connection:
-                self._epoch = take_over(connection, stream)
+                position = take_over(connection, stream)
         except BaseException:
-            self.lease.release()
+            self.close()
             raise
+        self._epoch, self.next, self.horizon = position.epoch, position.next, position.horizon
 
-    def process(self, batch: Sequence[Delivery], horizon: datetime) -> list[Outcome]:
+    def process(self, batch: Sequence[Delivery], horizon: datetime, upto: int | None = None) -> list[Outcome]:
         """Take a batch; return an outcome for each delivery, in the order of the batch.
 
-        A delivery that cannot be taken is rejected and the others go on. Raises Fenced, LedgerError where no
-        rulebook was published, LeaseHeld where the lease was lost and another process has it now, or the database's
-        error: then nothing was taken.
+        A delivery that cannot be taken is rejected and the others go on. From a log the deliveries carry their offsets,
+        and `upto` is the offset after the last one read; those committed already are left out, of the outcomes too.
+        Raises Fenced, LedgerError where no rulebook was published, LeaseHeld where the lease was lost and another
+        process has it now, or the database's error: then nothing was taken.
         """
-        with self._turn(horizon) as turn:
-            return turn.take(batch)
+        with self._turn(horizon, upto) as turn:
+            return turn.take([delivery for delivery in batch if turn.is_unread(delivery)])
 
-    def tick(self, horizon: datetime, limit: int = 500) -> int:
+    def tick(self, horizon: datetime, limit: int = 500, upto: int | None = None) -> int:
         """Assess again up to `limit` cases that time or a new rulebook may have changed; return how many.
 
         0 means there is nothing left to do at this horizon. Raises as `process` does.
         """
-        with self._turn(horizon) as turn:
-            return turn.let_time_pass(limit)
+        with self._turn(horizon, upto) as turn:
+            assessed = turn.let_time_pass(limit)
+            settled = turn.earliest_changes() if assessed < limit else None
+        if settled is not None:
+            self._due = settled
+        return assessed
 
-    def begin_import(self, source: str) -> None:
+    def may_change(self, horizon: datetime) -> bool:
+        """Tell whether a tick at a horizon would find a case that time has changed, as far as this engine knows.
+
+        What others did to the ledger (a rulebook published, cases marked) it does not know.
+        """
+        if self._due is None or self._known is None:
+            return True
+        states, rulebook = self._known
+        return any(
+            judging.judged_at(sources, states, rulebook, horizon) >= instant for sources, instant in self._due.items()
+        )
+
+    def begin_import(self, source: str, upto: int | None = None) -> None:
         """Hold back judgement of what is absent while a file of a source is imported.
 
         A source of which nothing was ever taken is held before everything, any other where it stands. An import
         that was killed leaves the hold; the next one keeps it.
         """
-        with self._turn(None) as turn:
+        with self._turn(None, upto) as turn:
             turn.begin_import(source)
 
-    def end_import(self, source: str, complete_until: datetime | None) -> None:
+    def end_import(self, source: str, complete_until: datetime | None, upto: int | None = None) -> None:
         """Release the hold; the file said everything up to `complete_until` (None: it said nothing)."""
-        with self._turn(None) as turn:
+        with self._turn(None, upto) as turn:
             turn.end_import(source, complete_until)
 
+    def hear_live(self, source: str, upto: int | None = None) -> None:
+        """Learn that a source has delivered live to another stream."""
+        with self._turn(None, upto) as turn:
+            turn.hear_live(source)
+
     def close(self) -> None:
-        """Give the lease back."""
-        self.lease.release()
+        """Give the lease back, unless it is shared."""
+        if self._owns_lease:
+            self.lease.release()
 
     @contextmanager
-    def _turn(self, horizon: datetime | None) -> Iterator[Turn]:
+    def _turn(self, horizon: datetime | None, upto: int | None = None) -> Iterator[Turn]:
         self.lease.confirm()
         with self.ledger.write() as connection:
             position = lock_position(connection, self.stream)
@@ -88,6 +128,13 @@ class Engine:
             if horizon is not None:
                 assert horizon.tzinfo is not None, "a horizon is an aware instant"
                 position.horizon = max(position.horizon, horizon.astimezone(UTC))
-            turn = Turn(self.ledger, connection, self.stream, position, self._assess)
+            turn = Turn(self.ledger, connection, self.stream, position, self._assess, self._neighbours)
             yield turn
+            if upto is not None:
+                position.next = max(position.next, upto)
             turn.write()
+            rulebook = turn.rulebook
+        self._known, self.next, self.horizon = (turn.states, rulebook), position.next, position.horizon
+        if self._due is not None:
+            for sources, instant in turn.changes_at.items():
+                self._due[sources] = min(self._due.get(sources, instant), instant)

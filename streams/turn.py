@@ -7,22 +7,23 @@ from functools import cached_property
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from monitor.events import TIME_MIN, Event, EventError
 from monitor.ledger import apart, judging, rejects, relays, texts
 from monitor.ledger.access import Ledger
 from monitor.ledger.changes import Changes, Standing
 from monitor.ledger.findings import CHUNK, Cause
-from monitor.ledger.imports import BEGIN, END, note_import
+from monitor.ledger.imports import BEGIN, END, note_import, note_live
 from monitor.ledger.journal import JournalTail
 from monitor.ledger.judging import SourceState
 from monitor.ledger.packing import entries_of, unpack_assessment, unpack_written, written
 from monitor.ledger.positions import Position, save_position
 from monitor.ledger.schema import cases, journal
-from monitor.rulebook.model import RulebookHistory, RulebookVersion
+from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
 from monitor.verdict import Assessment, JournalEntry
 from streams.admission import Admitted, Delivery, Outcome, Refused, admit
+from streams.neighbours import Elsewhere, Neighbours
 
 EVENTS_PER_CASE_MAX: Final = 2_000
 """A real case has a few dozen events; each new one reads all others, so that a case must not grow without end."""
@@ -41,9 +42,11 @@ class Turn:
         stream: str,
         position: Position,
         assess: Callable[[Iterable[JournalEntry], RulebookHistory, datetime], Assessment],
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._connection, self._stream, self._position, self._assess = connection, stream, position, assess
-        self._ledger = ledger
+        self._ledger, self._neighbours, self._elsewhere = ledger, neighbours, Elsewhere()
+        self.changes_at: dict[str, datetime] = {}
         self.horizon = position.horizon
         self.states = judging.load_states(connection, stream)
         self._states_before = {code: replace(state) for code, state in self.states.items()}
@@ -54,9 +57,18 @@ class Turn:
         self._texts: list[dict[str, Any]] = []
         self._judged_until: dict[str, datetime] = {}
 
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rulebook in force."""
+        return self._rulebooks.current.rulebook
+
     @cached_property
     def _rulebooks(self) -> RulebookHistory:
         return self._ledger.publications.history(self._connection, self.horizon)
+
+    def is_unread(self, delivery: Delivery) -> bool:
+        """Tell whether a delivery read from a log was not committed before."""
+        return delivery.offset is None or delivery.offset >= self._position.next
 
     def take(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Take deliveries and assess each case they touch once; return what became of each, in their order."""
@@ -110,8 +122,31 @@ class Turn:
         state.end_import(complete_until, self.horizon)
         note_import(self._connection, self._stream, END, source, state)
 
+    def hear_live(self, source: str) -> None:
+        """Take note that a source has delivered live to another stream."""
+        state = self._state(source)
+        if not state.live:
+            state.live = True
+            note_live(self._connection, self._stream, source)
+
+    def earliest_changes(self) -> dict[str, datetime]:
+        """Tell for each source set when the first of its cases changes next with time alone."""
+        found = {
+            sources: self._connection.execute(
+                select(func.min(cases.c.next_change)).where(
+                    cases.c.stream == self._stream, cases.c.source_set == sources
+                )
+            ).scalar_one()
+            for sources in judging.source_sets(self._connection, self._stream)
+        }
+        return {sources: instant for sources, instant in found.items() if instant is not None}
+
     def write(self) -> None:
         """Write everything this turn took and concluded, and move the position."""
+        if self._elsewhere:
+            assert self._neighbours is not None, "what belongs elsewhere is looked for only beside other streams"
+            # First of all: what is passed on twice is a duplicate, what is not passed on is lost.
+            self._neighbours.pass_on(self._elsewhere)
         self._tail.write(self._connection)
         rejects.write(self._connection, self._rejects)
         relays.tell(self._connection, self._stream, "rejected", self._refusals)
@@ -138,13 +173,22 @@ class Turn:
 
     def _apply(self, delivery: Delivery, admitted: Admitted, standings: dict[str, Standing], seen: _Seen) -> Outcome:
         event = admitted.event
-        state = self._state(event.source)
         identity = (event.source, event.id, admitted.content_hash)
-        known = identity in seen[event.case]
         standing = standings[event.case] if event.case is not None else None
+        if standing is not None and self._belongs_elsewhere(standing):
+            self._elsewhere.misplaced.append((standing.case, delivery))
+            return Outcome("passed_on", event.id, event.case)
+        state = self._state(event.source)
+        known = identity in seen[event.case]
         if not known and standing is not None and len(standing.entries) >= EVENTS_PER_CASE_MAX:
             return self._reject(delivery, EventError("case_full", "case", str(EVENTS_PER_CASE_MAX)), event)
+        was_live = state.live
         state.note(event, admitted.received_at, admitted.backfill)
+        if self._neighbours is not None and not delivery.copy:
+            if state.live and not was_live:
+                self._elsewhere.live.append(event.source)
+            if standing is None and not known:
+                self._elsewhere.heartbeats.append(delivery)
         if known:
             state.duplicate += 1
             return Outcome("duplicate", event.id, event.case)
@@ -159,6 +203,12 @@ class Turn:
             standing.written.append(written(entry, admitted.content))
             standing.live = standing.live or not admitted.backfill
         return Outcome("applied", event.id, event.case)
+
+    def _belongs_elsewhere(self, standing: Standing) -> bool:
+        """Tell whether a case is another stream's; one that this stream has is its own."""
+        if self._neighbours is None or standing.entries:
+            return False
+        return not self._neighbours.is_home(standing.case)
 
     def _keep_text(self, admitted: Admitted) -> None:
         event, mark = admitted.event, admitted.event.data.text
@@ -197,6 +247,9 @@ class Turn:
         assert after.case == standing.case, f"{standing.case} was assessed as {after.case}"
         quiet_until = None if standing.live else judging.imported_at(standing.source_set, self.states)
         self._changes.add(standing, after, cause, why, quiet_until)
+        if after.next_change is not None:
+            known = self.changes_at.get(standing.source_set)
+            self.changes_at[standing.source_set] = after.next_change if known is None else min(known, after.next_change)
 
     def _judged_at(self, source_set: str) -> datetime:
         """Give up to when cases of these sources may be judged; many have the same, and nothing moves any more."""

@@ -1,4 +1,4 @@
-"""Imports in the audit: what holding back a source and releasing it left, which no event tells."""
+"""What no event of a stream tells of a source, in the audit: imports of it, and that it is live in another stream."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from monitor.ledger import audit
 from monitor.ledger.judging import SourceState
 from monitor.ledger.schema import audit as lines
 
-BEGIN, END = "import.begin", "import.end"
+BEGIN, END, LIVE = "import.begin", "import.end", "source.live"
 
 
 class ImportState(msgspec.Struct, frozen=True):
@@ -32,3 +32,15 @@ def imports_told(connection: Connection, stream: str) -> dict[str, ImportState]:
     query = select(lines.c.detail).where(lines.c.act.in_((BEGIN, END))).order_by(lines.c.seq)
     told = [msgspec.json.decode(detail) for detail in connection.execute(query).scalars()]
     return {line["source"]: msgspec.convert(line["state"], ImportState) for line in told if line["stream"] == stream}
+
+
+def note_live(connection: Connection, stream: str, source: str) -> None:
+    """Write down that a source delivered live to another stream, before it did to this one."""
+    audit.record(connection, audit.operator_account(), LIVE, f"source:{source}", {"stream": stream, "source": source})
+
+
+def told_live(connection: Connection, stream: str) -> set[str]:
+    """Read which sources a stream was told to be live."""
+    query = select(lines.c.detail).where(lines.c.act == LIVE)
+    told = [msgspec.json.decode(detail) for detail in connection.execute(query).scalars()]
+    return {line["source"] for line in told if line["stream"] == stream}

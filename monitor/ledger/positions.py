@@ -45,15 +45,15 @@ def hold_writers(connection: Connection) -> None:
         connection.exec_driver_sql("LOCK TABLE positions IN EXCLUSIVE MODE")
 
 
-def take_over(connection: Connection, stream: str) -> int:
-    """Become the stream's writer: return the new epoch; whoever wrote before is fenced from now on."""
+def take_over(connection: Connection, stream: str) -> Position:
+    """Become the stream's writer: return where it stands; whoever wrote before is fenced from now on."""
     nothing_taken = Position(0, 0, 0, TIME_MIN, 0, genesis(stream))
     insert_new(connection, positions, [{"stream": stream, **msgspec.structs.asdict(nothing_taken)}])
     position = lock_position(connection, stream)
     assert position is not None, "the row was just made, or was there"
     position.epoch += 1
     save_position(connection, stream, position)
-    return position.epoch
+    return position
 
 
 def save_position(connection: Connection, stream: str, position: Position) -> None:

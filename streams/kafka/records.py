@@ -82,10 +82,16 @@ class _Fault(msgspec.Struct, frozen=True):
 
 
 def outgoing(delivery: Delivery, key: str, topic: str, partitions: int) -> Outgoing:
-    """Write a delivery as a record; `key` is its case, or its source where it has none or cannot be read."""
+    """Write a delivery as a record; `key` is its case, or its source where it has none or cannot be read.
+
+    One that was read from a partition already keeps the time it was received at.
+    """
     headers: Headers = []
     if delivery.backfill:
         headers.append((BACKFILL, b"1"))
+    elif delivery.offset is not None and delivery.received_at is not None:
+        milliseconds = (delivery.received_at - _EPOCH) // _MILLISECOND
+        headers.append((RECEIVED, str(milliseconds).encode()))
     if delivery.bound_source is not None:
         headers.append((SOURCE, delivery.bound_source.encode()))
     if delivery.fault is not None:
@@ -94,10 +100,16 @@ def outgoing(delivery: Delivery, key: str, topic: str, partitions: int) -> Outgo
     return Outgoing(topic, partition_of(key, partitions), key.encode(), delivery.written, headers)
 
 
+def copies(heartbeat: Delivery, topic: str, partitions: int, home: int) -> list[Outgoing]:
+    """Write a heartbeat for every partition but the one it was read in."""
+    record = outgoing(heartbeat, "", topic, partitions)
+    headers = [*record.headers, (COPY, b"1")]
+    return [Outgoing(topic, each, None, record.value, headers) for each in range(partitions) if each != home]
+
+
 def control(kind: Control, topic: str, partition: int, said: Said | None = None) -> Outgoing:
     """Write a word to a partition's owner."""
-    value = None if said is None else msgspec.json.encode(said)
-    return Outgoing(topic, partition, None, value, [(CONTROL, kind.value.encode())])
+    return Outgoing(topic, partition, None, msgspec.json.encode(said or Said()), [(CONTROL, kind.value.encode())])
 
 
 def delivery(record: Incoming) -> Delivery:
@@ -112,6 +124,7 @@ def delivery(record: Incoming) -> Delivery:
         None if bound is None else bound.decode(errors="replace"),
         fault=_fault(headers.get(FAULT)),
         offset=record.offset,
+        copy=headers.get(COPY) == b"1",
     )
 
 

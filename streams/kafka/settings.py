@@ -25,6 +25,8 @@ class KafkaSettings(BaseSettings):
     findings_topic: str = Field(default="findings", min_length=1)
     group: str = Field(default="supervision", min_length=1)
     """The consumer group of the workers that share the partitions."""
+    session_seconds: float = Field(default=10.0, ge=6.0, le=300.0)
+    """After how long without a sign of life a worker's partitions go to others."""
     security: Security = "PLAINTEXT"
     mechanism: Mechanism = "SCRAM-SHA-512"
     user: str | None = None

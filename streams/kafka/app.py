@@ -1,0 +1,202 @@
+"""The Faust app of a worker: it brings runs of records, says when partitions come and go, and has time pass.
+
+What Faust does that must not be trusted, and what is done instead, is told in docs/kafka.md. No table, no ack, no
+offset committed to the broker: positions stand in the ledger, with what was concluded from the records.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.types import TP
+from kafka.errors import KafkaError
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from monitor.ledger import LedgerError
+from streams.kafka.batching import RunScheduler
+from streams.kafka.identity import TopicUnusable
+from streams.kafka.meters import WorkerMeters
+from streams.kafka.producing import Unsent
+from streams.kafka.pump import Hole
+from streams.kafka.settings import KafkaSettings
+from streams.kafka.supervision import PositionLost, Supervision
+
+log = structlog.get_logger(__name__)
+
+EXIT_FAILED: Final = 1
+EXIT_UNUSABLE: Final = 2
+BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+TICK_SECONDS: Final = 0.2
+CONFIRM_SECONDS: Final = 5.0
+PASSING: Final = (OperationalError, InterfaceError, KafkaError, Unsent)
+"""Errors of a database or a broker that will be there again: tried again, without end and without going on."""
+
+
+class Worker:
+    """One worker's work, as Faust calls for it, in its event loop."""
+
+    def __init__(
+        self, supervision: Supervision, settings: KafkaSettings, meters: WorkerMeters, confirm: Callable[[], None]
+    ) -> None:
+        self.supervision, self.settings, self.meters = supervision, settings, meters
+        self._confirm = confirm
+        self.app = _app(settings)
+        self.on_owned: Callable[[list[int]], None] = lambda partitions: None
+        self.beat = time.monotonic()
+        self.troubled = -math.inf
+        self.rebalancing_since: float | None = time.monotonic()
+        self._generation = 0
+        topic = self.app.topic(settings.topic, value_serializer="raw", key_serializer="raw", acks=False)
+        self.app.agent(topic, name="supervise", concurrency=1)(self._supervise)
+        self.app.task(self._let_time_pass)
+        self.app.task(self._confirm_topic)
+        signals: Any = self.app  # the types of the signals know no methods
+        signals.on_partitions_revoked.connect(self._on_revoked)
+        signals.on_rebalance_complete.connect(self._on_assigned)
+
+    async def _supervise(self, stream: Any) -> None:
+        """Take each run to its pump; one at a time."""
+        async for event in stream.events():
+            await self._take(event.message.tp, event.message.value)
+
+    async def _take(self, partition: TP, records: list[Any]) -> None:
+        generation, attempt = self._generation, 0
+        while generation == self._generation:
+            try:
+                self.supervision.take(partition.partition, records)
+            except Hole as hole:
+                await self._heal(partition, hole)
+            except PASSING as error:
+                await self._wait(error, attempt, partition.partition, records[0].offset)
+                attempt += 1
+                continue
+            except Exception as error:  # noqa: BLE001  whatever it is, going on could be wrong
+                self._fail(error)
+            self.meters.pipeline.ledger_available.set(1)
+            return
+
+    async def _heal(self, partition: TP, hole: Hole) -> None:
+        """Read again from where records are missing."""
+        log.warning("records are missing; reading again", partition=hole.partition, offset=hole.next, found=str(hole))
+        self.meters.healed()
+        consumer: Any = self.app.consumer
+        begins = await consumer.earliest_offsets(partition)
+        if begins[partition] > hole.next:
+            self._fail(PositionLost(partition.topic, partition.partition, hole.next, begins[partition], 0))
+        await consumer.seek_wait({partition: hole.next})
+
+    async def _wait(self, error: Exception, attempt: int, partition: int, offset: int) -> None:
+        self.troubled = time.monotonic()
+        self.meters.pipeline.ledger_available.set(0)
+        self.meters.pipeline.ledger_errors.inc()
+        log.error(
+            "could not commit; trying again", partition=partition, offset=offset, attempt=attempt + 1, error=str(error)
+        )
+        await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+
+    async def _let_time_pass(self) -> None:
+        """Tick what is due, a step at a time, so that runs are taken between two steps."""
+        attempt = 0
+        while not self.app.should_stop:
+            self.beat = time.monotonic()
+            busy = False
+            try:
+                busy = self.supervision.tick()
+                attempt = 0
+            except PASSING as error:
+                await self._wait(error, attempt, -1, -1)
+                attempt += 1
+            except Exception as error:  # noqa: BLE001  as above
+                self._fail(error)
+            await asyncio.sleep(0.001 if busy else TICK_SECONDS)
+
+    async def _confirm_topic(self) -> None:
+        """Look now and then whether the topic is still the one the ledger was read from."""
+        while not self.app.should_stop:
+            await asyncio.sleep(CONFIRM_SECONDS)
+            try:
+                await asyncio.to_thread(self._confirm)
+            except KafkaError as error:
+                log.warning("the broker cannot be asked for the topic", error=str(error))
+            except TopicUnusable as error:
+                self._fail(error)
+
+    @property
+    def membership_ended(self) -> bool:
+        """Tell whether the task that keeps this worker in its group has ended, while it should run."""
+        if self.app.should_stop or self.rebalancing_since is not None:
+            return False
+        consumer: Any = self.app.consumer
+        return bool(consumer._thread._consumer._coordinator._coordination_task.done())  # noqa: SLF001  nothing public tells
+
+    async def _on_revoked(self, app: Any, *args: Any, signal: Any, **kwargs: Any) -> None:
+        """Let everything go: a rebalance takes all partitions, and gives some of them back."""
+        self._generation += 1
+        self.rebalancing_since = time.monotonic()
+        self.supervision.let_go()
+        self.on_owned([])
+
+    async def _on_assigned(self, app: Any, *args: Any, signal: Any, **kwargs: Any) -> None:
+        """Become the writer of what was assigned, and read on from where the ledger stands."""
+        generation, attempt = self._generation, 0
+        while generation == self._generation:
+            try:
+                await self._take_over()
+            except PASSING as error:
+                await self._wait(error, attempt, -1, -1)
+                attempt += 1
+                continue
+            except Exception as error:  # noqa: BLE001  as above
+                self._fail(error)
+            self.rebalancing_since = None
+            return
+
+    async def _take_over(self) -> None:
+        consumer: Any = self.app.consumer
+        assigned = [each for each in consumer.assignment() if each.topic == self.settings.topic]
+        begins = await consumer.earliest_offsets(*assigned) if assigned else {}
+        ends = await consumer.highwaters(*assigned) if assigned else {}
+        reach = {each.partition: (begins[each], ends[each]) for each in assigned}
+        positions = self.supervision.take_over(reach.keys(), reach)
+        if positions:
+            await consumer.seek_wait({each: positions[each.partition] for each in assigned})
+        self.meters.rebalanced(len(positions))
+        self.on_owned(self.supervision.partitions)
+        log.info("ready", partitions=self.supervision.partitions)
+
+    def _fail(self, error: Exception) -> None:
+        """End the process: what was not committed is read again by whoever comes next."""
+        if isinstance(error, (PositionLost, TopicUnusable, LedgerError)):
+            log.critical(str(error))
+            os._exit(EXIT_UNUSABLE)
+        log.critical("the worker failed; nothing more is taken", exc_info=error)
+        os._exit(EXIT_FAILED)
+
+
+def _app(settings: KafkaSettings) -> faust.App:
+    return faust.App(
+        settings.group,
+        broker=[f"kafka://{server}" for server in settings.bootstrap],
+        ConsumerScheduler=RunScheduler,
+        autodiscover=False,
+        broker_check_crcs=True,
+        broker_heartbeat_interval=settings.session_seconds / 3,
+        broker_max_poll_records=None,
+        broker_session_timeout=settings.session_seconds,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=1 << 20,
+        stream_buffer_maxsize=16,  # runs, not records
+        stream_publish_on_commit=False,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )

@@ -1,0 +1,145 @@
+"""A partition of the topic on its way into the ledger: its records in order, each once, whatever Kafka delivers.
+
+The position in the ledger says which record is next. What lies below it was committed and is dropped, once it is sure
+that it is still the same topic. What lies beyond it may be a hole that a rebalance tore, so that the log is read again
+from there: offsets that are missing then too are missing in the log itself, as transactions and compaction leave it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from monitor.events import TIME_MIN, EventError
+from streams.engine import Engine
+from streams.kafka.meters import WorkerMeters
+from streams.kafka.records import Control, Incoming, control_of, delivery, instant, said
+
+BATCH_RECORDS_MAX: Final = 2_000
+"""One transaction's worth: half a second of work, so that neither ticks nor a rebalance are kept waiting long."""
+TICK_CASES_MAX: Final = 500
+
+
+class Hole(Exception):
+    """Records between `next` and the first one delivered were not delivered: read again from `next`."""
+
+    def __init__(self, partition: int, expected: int, found: int) -> None:
+        self.partition, self.next = partition, expected
+        super().__init__(f"partition {partition}: expected offset {expected}, got {found}")
+
+
+class Pump:
+    """Take the records of one partition to the engine of its stream, and let time pass for it.
+
+    `next` is the offset awaited, `horizon` the largest append time read. `confirm` makes sure that the topic is the one
+    the ledger was read from, or raises. Raises what the engine raises; what was taken before that is committed, and
+    the same records may be given again.
+    """
+
+    def __init__(self, engine: Engine, partition: int, meters: WorkerMeters, confirm: Callable[[], None]) -> None:
+        self.partition, self.engine = partition, engine
+        self.next, self.horizon = engine.next, engine.horizon
+        self._meters, self._confirm = meters, confirm
+        self._hole: tuple[int, int] | None = None
+        self._ticked: tuple[datetime, int] = (TIME_MIN, 0)
+
+    def take(self, records: Sequence[Incoming]) -> None:
+        """Take a run of records, in the order of the log. Raises Hole, and what the engine raises."""
+        unread = [record for record in records if record.offset >= self.next]
+        if len(unread) < len(records):
+            self._confirm()
+            self._meters.dropped(len(records) - len(unread))
+        if not unread or not self._follows(unread[0].offset):
+            return
+        for start in range(0, len(unread), BATCH_RECORDS_MAX):
+            self._take_some(unread[start : start + BATCH_RECORDS_MAX])
+
+    def _follows(self, first: int) -> bool:
+        """Tell whether a run that begins at an offset may be taken; raises Hole where it should be read from before.
+
+        While a hole is read again, runs fetched earlier still come from behind it: they will come once more.
+        """
+        if first == self.next:
+            self._hole = None
+            return True
+        if self._hole is None or self._hole[0] != self.next:
+            self._hole = (self.next, first)
+            raise Hole(self.partition, self.next, first)
+        return first <= self._hole[1]
+
+    def tick(self) -> bool:
+        """Let time pass up to the horizon, a bounded step of it; tell whether there may be more."""
+        if self.horizon == TIME_MIN:
+            return False  # nothing was ever read here: nothing can be judged
+        upto = self.next
+        with self._meters.tick():
+            assessed = self.engine.tick(self.horizon, TICK_CASES_MAX, upto)
+        self._ticked = (self.horizon, upto)
+        return assessed > 0
+
+    @property
+    def may_change(self) -> bool:
+        """Tell whether time has moved on since the last tick, past something that falls due."""
+        return self.horizon > self._ticked[0] and self.engine.may_change(self.horizon)
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Tell whether the ledger does not know yet how far this partition was read."""
+        return self._ticked != (self.horizon, self.next)
+
+    def _take_some(self, records: Sequence[Incoming]) -> None:
+        """Take records up to each word to the owner, then that word."""
+        events: list[Incoming] = []
+        for record in records:
+            word = control_of(record)
+            if word is None:
+                events.append(record)
+            elif word is Control.PULSE:
+                self._meters.control(word)
+                events.append(record)  # says no more than that its time has come
+            else:
+                self._meters.control(word)
+                self._commit(events)
+                events = []
+                self._obey(word, record)
+        self._commit(events)
+
+    def _commit(self, records: Sequence[Incoming]) -> None:
+        """Give the engine what stands between two words to the owner, in one transaction."""
+        if not records:
+            return
+        upto = records[-1].offset + 1
+        horizon = max(self.horizon, instant(max(record.timestamp for record in records)))
+        batch = [delivery(record) for record in records if control_of(record) is None]
+        if batch:
+            with self._meters.batch(len(batch)):
+                outcomes = self.engine.process(batch, horizon, upto)
+            self._meters.taken(outcomes)
+        self.next, self.horizon = upto, horizon
+
+    def _obey(self, word: Control, record: Incoming) -> None:
+        upto = record.offset + 1
+        try:
+            told = said(record)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._refuse(record)
+            return
+        match word:
+            case Control.IMPORT_BEGIN:
+                self.engine.begin_import(told.source, upto)
+            case Control.IMPORT_END:
+                self.engine.end_import(told.source, told.complete_until, upto)
+            case Control.LIVE:
+                self.engine.hear_live(told.source, upto)
+        self.next, self.horizon = upto, max(self.horizon, instant(record.timestamp))
+
+    def _refuse(self, record: Incoming) -> None:
+        """Put a word that no program of ours wrote among the rejects, as any other delivery that cannot be read."""
+        fault = EventError("malformed", "header monitor-control")
+        refused = replace(delivery(record), fault=fault)
+        self._meters.taken(
+            self.engine.process([refused], max(self.horizon, instant(record.timestamp)), record.offset + 1)
+        )
+        self.next, self.horizon = record.offset + 1, max(self.horizon, instant(record.timestamp))

@@ -1,0 +1,146 @@
+"""The partitions one worker owns: taken over after each rebalance, fed, ticked, and let go.
+
+Nothing here waits and nothing knows of Faust. Whoever calls does so from one thread.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from monitor.ledger import Ledger
+from monitor.ledger.deployment import Deployment
+from monitor.ledger.lease import Lease
+from streams.engine import Engine, Fenced
+from streams.kafka.meters import WorkerMeters
+from streams.kafka.neighbours import OtherPartitions
+from streams.kafka.producing import Producer
+from streams.kafka.pump import Pump
+from streams.kafka.records import Incoming
+
+log = structlog.get_logger(__name__)
+
+SAVE_SECONDS: Final = 5.0
+"""How often a partition that nothing falls due in saves how far it was read, and learns what others published."""
+
+
+class PositionLost(RuntimeError):
+    """The log does not reach to where the ledger stands: events are missing, or it is another log."""
+
+    def __init__(self, topic: str, partition: int, position: int, begins: int, ends: int) -> None:
+        what = f"{topic}/{partition}: the ledger awaits offset {position}, and the topic holds {begins} to {ends}"
+        if position < begins:
+            why = "what lies between was deleted by retention before it was read"
+        else:
+            why = "the topic has lost records, or is not the one this ledger was read from"
+        super().__init__(
+            f"{what}; {why}. Nothing was taken. Restore the topic, or load a new ledger with 'monitor replay', or "
+            "accept the gap with 'monitor positions accept'"
+        )
+
+
+class Supervision:
+    """The pumps of the partitions owned, of the topic that is the ledger's `deployment`.
+
+    `confirm` makes sure that the topic still is, or raises.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        producer: Producer,
+        deployment: Deployment,
+        confirm: Callable[[], None],
+        meters: WorkerMeters,
+    ) -> None:
+        self._ledger, self._lease, self._producer = ledger, lease, producer
+        self._topic, self._count = deployment.topic, deployment.partitions
+        self._confirm, self._meters = confirm, meters
+        self._pumps: dict[int, Pump] = {}
+        self._saved: dict[int, float] = {}
+        self._turn = 0
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions owned."""
+        return sorted(self._pumps)
+
+    def stream(self, partition: int) -> str:
+        """Name the stream of a partition."""
+        return f"{self._topic}/{partition}"
+
+    def position(self, partition: int) -> int | None:
+        """Give the offset a partition owned awaits; None: it is not owned."""
+        pump = self._pumps.get(partition)
+        return None if pump is None else pump.next
+
+    def take_over(self, partitions: Collection[int], ends: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+        """Become the writer of partitions, and of no others; return the offset each awaits.
+
+        `ends` are the first offset of each partition's log and the one after its last. Raises PositionLost.
+        """
+        self.let_go()
+        pumps = {partition: self._pump(partition) for partition in sorted(partitions)}
+        for partition, pump in pumps.items():
+            begins, end = ends[partition]
+            if not begins <= pump.next <= end:
+                raise PositionLost(self._topic, partition, pump.next, begins, end)
+        self._pumps = pumps
+        now = time.monotonic()
+        # Apart from each other, so that they do not save all at once.
+        self._saved = {each: now - SAVE_SECONDS * order / len(pumps) for order, each in enumerate(pumps)}
+        return {partition: pump.next for partition, pump in pumps.items()}
+
+    def let_go(self) -> None:
+        """Own nothing any more."""
+        self._pumps = {}
+
+    def take(self, partition: int, records: Sequence[Incoming]) -> bool:
+        """Take a run of records; tell whether the partition is owned. Raises what a pump raises, but not Fenced."""
+        pump = self._pumps.get(partition)
+        if pump is None:
+            return False
+        try:
+            pump.take(records)
+        except Fenced:
+            self._lose(partition)
+            return False
+        return True
+
+    def tick(self) -> bool:
+        """Let time pass in the next partition that it may change, one bounded step; tell whether there was one."""
+        partition = self._next_to_tick()
+        if partition is None:
+            return False
+        try:
+            more = self._pumps[partition].tick()
+        except Fenced:
+            self._lose(partition)
+            return True
+        if not more:
+            self._saved[partition] = time.monotonic()
+        return True
+
+    def _pump(self, partition: int) -> Pump:
+        others = OtherPartitions(self._producer, self._topic, self._count, partition, self._meters)
+        engine = Engine(self._ledger, self.stream(partition), lease=self._lease, neighbours=others)
+        return Pump(engine, partition, self._meters, self._confirm)
+
+    def _next_to_tick(self) -> int | None:
+        """Find the next partition with something to do, going round so that none is kept waiting by another."""
+        owned, now = self.partitions, time.monotonic()
+        for step in range(len(owned)):
+            partition = owned[(self._turn + step) % len(owned)]
+            pump = self._pumps[partition]
+            if pump.may_change or (pump.is_unsaved and now - self._saved[partition] > SAVE_SECONDS):
+                self._turn += step + 1
+                return partition
+        return None
+
+    def _lose(self, partition: int) -> None:
+        """Drop a partition that another worker has taken over."""
+        del self._pumps[partition]
+        self._meters.fenced()
+        log.warning("another worker writes this partition now; it is dropped", partition=partition)

@@ -1,0 +1,58 @@
+"""The watchdog: a worker that stands still ends, to be started again. Better no worker than one that looks alive.
+
+What Faust, the group or a thread of ours may have lost cannot be mended from inside; the ledger rolls back what was
+not committed, and the partitions go to a worker that works.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS: Final = 2.0
+STALL_SECONDS: Final = 45.0
+"""No step of the work lasts that long: a transaction waits 30 s for a lock at most, a record 20 s for the broker."""
+EXIT_STALLED: Final = 70
+
+
+class Watched(Protocol):
+    """What a watchdog looks at; every answer is None while all is well, else what stands still."""
+
+    def standstill(self, now: float) -> str | None:
+        """Say what has stood still for too long, at an instant of the monotonic clock."""
+
+
+class Watchdog:
+    """Ends the process when what it watches stands still."""
+
+    def __init__(self, watched: Watched, end: Callable[[int], object] = os._exit) -> None:
+        self._watched, self._end = watched, end
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Start watching."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        looked = time.monotonic()
+        while not self._stopping.wait(WATCH_SECONDS):
+            now = time.monotonic()
+            if now - looked > WATCH_SECONDS * 3:
+                # The whole process was frozen or starved; what it watches gets its chance first.
+                looked = now
+                continue
+            looked = now
+            if (what := self._watched.standstill(now)) is not None:
+                log.critical("no progress; the worker ends, to be started again", what=what)
+                self._end(EXIT_STALLED)
+                return

@@ -1,0 +1,149 @@
+"""A worker process: what it is made of, the order in which that starts, and how it ends."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from typing import Final
+
+import faust
+import faust.streams
+import structlog
+from kafka.errors import KafkaError
+
+from monitor.ledger import Ledger, LedgerError
+from monitor.ledger.deployment import Deployment, claim
+from streams.kafka.app import Worker
+from streams.kafka.identity import Identity, TopicMissing, TopicUnusable, identity
+from streams.kafka.loglines import write_json_lines
+from streams.kafka.meters import WorkerMeters
+from streams.kafka.producing import Producer
+from streams.kafka.pulse import Pulses
+from streams.kafka.settings import KafkaSettings
+from streams.kafka.supervision import Supervision
+from streams.kafka.watchdog import STALL_SECONDS, Watchdog
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS: Final = 2.0
+MISSING_MAX: Final = 3
+APPEND_TIME: Final = "LogAppendTime"
+
+
+def run(ledger: Ledger, settings: KafkaSettings) -> int:
+    """Supervise the partitions the group gives to this process, until it is told to stop; return its exit status.
+
+    Waits for a broker that cannot be reached. Raises LedgerError where ledger and topic do not go together, LeaseHeld
+    where an embedded runtime writes the ledger, TopicUnusable.
+    """
+    write_json_lines()
+    _confirm_compiled()
+    if not ledger.has_rulebook():
+        raise LedgerError(
+            f"{ledger.name}: this ledger has no rulebook, so nothing can be judged; publish one with "
+            "'monitor rulebook publish FOLDER'"
+        )
+    topic = _usable(_awaited(settings), settings)
+    deployment = Deployment(topic.cluster, topic.topic_id, settings.topic, topic.partitions, settings.group)
+    with ExitStack() as at_end:
+        lease = ledger.lease(shared=True)
+        at_end.callback(lease.release)
+        with ledger.write() as connection:
+            claim(connection, deployment)
+        producer = Producer(settings)
+        at_end.callback(producer.close)
+        meters = WorkerMeters()
+        confirm = _Confirming(settings, topic)
+        supervision = Supervision(ledger, lease, producer, deployment, confirm, meters)
+        worker = Worker(supervision, settings, meters, confirm)
+        pulses = Pulses(settings)
+        worker.on_owned = pulses.beat_for
+        pulses.start()
+        at_end.callback(pulses.stop)
+        watchdog = Watchdog(Progress(worker, pulses))
+        watchdog.start()
+        at_end.callback(watchdog.stop)
+        return _serve(worker)
+
+
+class Progress:
+    """What a worker's watchdog looks at: its loop, its rebalances, its group membership, and what it reads."""
+
+    def __init__(self, worker: Worker, pulses: Pulses) -> None:
+        self._worker, self._pulses = worker, pulses
+
+    def standstill(self, now: float) -> str | None:
+        """Say what has stood still for too long, at an instant of the monotonic clock."""
+        worker, before = self._worker, now - STALL_SECONDS
+        if worker.beat < before:
+            return "the event loop"
+        if worker.membership_ended:
+            return "membership in the group"
+        if worker.troubled > before:
+            return None  # it is tried again and again, and said so
+        if worker.rebalancing_since is not None and worker.rebalancing_since < before:
+            return "a rebalance"
+        for partition in worker.supervision.partitions:
+            position = worker.supervision.position(partition)
+            if position is not None and self._pulses.is_unread(partition, position, before):
+                return f"reading of partition {partition}, at offset {position}"
+        return None
+
+
+def _serve(worker: Worker) -> int:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    process = faust.Worker(worker.app, override_logging=False, redirect_stdouts=False, quiet=True, loop=loop)
+    try:
+        process.execute_from_commandline()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+
+
+def _confirm_compiled() -> None:
+    """Make sure that Faust runs as it was tested: its parts in plain Python treat skipped records otherwise."""
+    if getattr(faust.streams, "_CStreamIterator", None) is None:
+        raise TopicUnusable("Faust was installed without its compiled parts, or NO_CYTHON is set; install its wheel")
+
+
+def _awaited(settings: KafkaSettings) -> Identity:
+    """Ask for the topic until the broker answers."""
+    while True:
+        try:
+            return identity(settings)
+        except KafkaError as error:
+            log.warning("the broker cannot be asked; trying again", servers=settings.servers, error=str(error))
+            time.sleep(RETRY_SECONDS)
+
+
+def _usable(topic: Identity, settings: KafkaSettings) -> Identity:
+    if topic.timestamp_type != APPEND_TIME:
+        raise TopicUnusable(
+            f"the topic {settings.topic} keeps the time its producers state ({topic.timestamp_type}), but deadlines "
+            f"are judged by when the broker received an event; set message.timestamp.type={APPEND_TIME} on it"
+        )
+    return topic
+
+
+class _Confirming:
+    """Makes sure that the topic is still the one the ledger was read from."""
+
+    def __init__(self, settings: KafkaSettings, topic: Identity) -> None:
+        self._settings, self._topic = settings, topic
+
+    def __call__(self) -> None:
+        """Raise TopicUnusable where it is another or gone, KafkaError while the broker cannot be asked."""
+        for attempt in range(MISSING_MAX):
+            if attempt:
+                time.sleep(1.0)
+            try:
+                found = identity(self._settings)
+            except TopicMissing:
+                continue  # a broker that starts may not know its topics yet
+            if found.topic_id != self._topic.topic_id:
+                raise TopicUnusable(
+                    f"the topic {self._settings.topic} was deleted and made again: its offsets count other records now "
+                    f"({found.topic_id}, the ledger was read from {self._topic.topic_id}). Nothing was taken. Give the "
+                    "workers an empty ledger and load it with 'monitor replay', or restore the topic"
+                )
+            return
+        raise TopicMissing(self._settings.topic)
