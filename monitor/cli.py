@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "demo": Place("demo", "demo", "Watch a simulated city being supervised live."),
     "up": Place("up", "up", "Run the monitor: take events, judge deadlines, show the live page."),
     "worker": Place("worker", "worker", "Run a worker: take events from Kafka and judge deadlines, with others."),
+    "serve": Place("serve", "serve", "Take events for the workers behind Kafka, and show what they found."),
     "check": Place("check", "check", "Name every fault of a rulebook's files."),
     "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),

@@ -11,15 +11,15 @@ from pathlib import Path
 from monitor.ledger import Ledger
 
 
-def token_path(ledger: Ledger) -> Path:
-    """Name the file the runtime's token stands in."""
-    return ledger.folder / "runtime.token"
+def token_path(ledger: Ledger, run: str = "runtime") -> Path:
+    """Name the file the token of a run stands in: that of the embedded runtime, of which there is one, by default."""
+    return ledger.folder / f"{run}.token"
 
 
-def write_token(ledger: Ledger) -> str:
+def write_token(ledger: Ledger, run: str = "runtime") -> str:
     """Make a token for this run of the monitor and leave it beside the ledger, for its owner alone."""
     token = secrets.token_urlsafe(32)
-    path = token_path(ledger)
+    path = token_path(ledger, run)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -3,14 +3,11 @@
 These are of this process and start at zero with it; what the ledger holds is `monitor.metrics`.
 """
 
-from typing import Final
+from prometheus_client import CollectorRegistry, Gauge
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-
+from streams.requests import RequestCounter
 from streams.ticker import Horizon
 from streams.transactions import Transactions
-
-STATUSES: Final = ("200", "400", "401", "403", "408", "409", "413", "415", "422", "503")
 
 
 class Pipeline:
@@ -38,20 +35,10 @@ class Pipeline:
             "1 while wall and steady clock disagree, so that no deadline is judged.",
             registry=registry,
         )
-        self._requests = Counter(
-            "supervision_ingest_requests", "Requests to the ingest, by their answer.", ["status"], registry=registry
-        )
-        for status in STATUSES:
-            self._requests.labels(status)
+        self.request = RequestCounter(registry).count
 
     def horizon(self, horizon: Horizon) -> None:
         """Show where the horizon stands."""
         self._horizon.set(horizon.now.timestamp())
         self._parted.set(horizon.parted.total_seconds())
         self._stopped.set(horizon.stopped)
-
-    def request(self, status: int) -> None:
-        """Count one answered request."""
-        code = str(status)
-        # Only the statuses known: a label set grows by our code, never by what somebody sends.
-        self._requests.labels(code if code in STATUSES else "503").inc()

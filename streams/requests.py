@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import Request
+from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import ClientDisconnect
 
 from monitor import answers
@@ -20,11 +21,29 @@ DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 """So much of a body too large is read and thrown away, so that its sender reads our answer and not a reset."""
 BODY_SECONDS: Final = 30
 ANSWER_SECONDS: Final = 60
+STATUSES: Final = ("200", "400", "401", "403", "408", "409", "413", "415", "422", "503")
 
 
 def refusal(status: int, code: str, lang: Lang, retry_seconds: int | None = None, **params: object) -> Answer:
     """Make the answer to a request that is not taken, with reason and remedy in the sender's language."""
     return answers.refusal(status, f"ingest.{code}", lang, retry_seconds, **params)
+
+
+class RequestCounter:
+    """Counts answered requests for events by their status."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "supervision_ingest_requests", "Requests to the ingest, by their answer.", ["status"], registry=registry
+        )
+        for status in STATUSES:
+            self._requests.labels(status)
+
+    def count(self, status: int) -> None:
+        """Count one."""
+        code = str(status)
+        # Only the statuses known: a label set grows by our code, never by what somebody sends.
+        self._requests.labels(code if code in STATUSES else "503").inc()
 
 
 class BodyReader:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from monitor.ledger import audit, judging, positions, rejects, schema, texts
+from monitor.ledger import audit, deployment, judging, positions, rejects, schema, texts
 from monitor.ledger.database import Database, database_at
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.judging import SourceState
@@ -111,8 +111,12 @@ class Ledger:
     def lease(self, shared: bool = False) -> Lease:
         """Take the right to write the streams of this ledger, alone or `shared` among workers.
 
-        Raises LeaseHeld when another process has it, LedgerError where the database does not let it be shared.
+        Raises LeaseHeld when another process has it, LedgerError where the database does not let it be shared, or the
+        workers of a topic own the ledger that one process would write alone.
         """
+        if not shared:
+            with self.read() as connection:
+                deployment.refuse_owned(connection)
         return self._database.lease(self.id, shared)
 
     def holder(self) -> Holder:

@@ -58,6 +58,16 @@ def owner_of(connection: Connection) -> Deployment | None:
     return None if written is None else msgspec.json.decode(written, type=Deployment)
 
 
+def refuse_other(connection: Connection, asked: Deployment) -> None:
+    """Make sure that the ledger belongs to nobody yet, or to workers that read this topic, whatever their group.
+
+    For who produces to the topic or reads the ledger beside them. Raises LedgerError.
+    """
+    owner = owner_of(connection)
+    if owner is not None and msgspec.structs.replace(asked, group=owner.group) != owner:
+        raise LedgerError(f"this ledger belongs to {owner}; asked for is {asked}: {_remedy(owner, asked)}")
+
+
 def refuse_owned(connection: Connection) -> None:
     """Make sure that no deployment owns the ledger. Raises LedgerError where one does: its workers write it."""
     owner = owner_of(connection)

@@ -76,7 +76,7 @@ class Incoming(Protocol):
 
 
 class _Fault(msgspec.Struct, frozen=True):
-    code: Literal["malformed", "too_deep"]  # what can be wrong with a body before its events are looked at
+    code: Literal["malformed", "too_deep", "too_large"]  # found before an event is looked at
     field: str
     detail: str
 

@@ -15,7 +15,7 @@ import httpx
 from monitor.keys import create_key
 from monitor.ledger import Ledger
 from monitor.rulebook.model import Rulebook
-from streams.server import Embedded, serve
+from streams.server import Embedded, Runtime, serve
 from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK
 
@@ -54,21 +54,28 @@ def running(folder: Path, rulebook: Rulebook = RULEBOOK) -> Iterator[Running]:
     """Run a monitor in this process."""
     with new_ledger(folder, rulebook) as ledger:
         runtime = Embedded(ledger)
-        urls: list[str] = []
-        listening = threading.Event()
-        thread = threading.Thread(
-            target=serve, args=(runtime, "127.0.0.1", 0, lambda url: (urls.append(url), listening.set()))
-        )
-        thread.start()
-        try:
-            assert listening.wait(START_SECONDS), "the server did not start"
-            found = Running(ledger, urls[0], runtime)
+        with served(runtime) as url:
+            found = Running(ledger, url, runtime)
             with found.client:
                 yield found
-        finally:
-            runtime.stop_serving()
-            thread.join(START_SECONDS)
-        assert not thread.is_alive(), "the server did not stop"
+
+
+@contextmanager
+def served(runtime: Runtime) -> Iterator[str]:
+    """Serve a runtime on a free port, and give its address."""
+    urls: list[str] = []
+    listening = threading.Event()
+    thread = threading.Thread(
+        target=serve, args=(runtime, "127.0.0.1", 0, lambda url: (urls.append(url), listening.set()))
+    )
+    thread.start()
+    try:
+        assert listening.wait(START_SECONDS), "the server did not start"
+        yield urls[0]
+    finally:
+        runtime.stop_serving()
+        thread.join(START_SECONDS)
+    assert not thread.is_alive(), "the server did not stop"
 
 
 class Process:
