@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from streams.kafka.identity import identity
 
 from monitor.events import EVENT_BYTES_MAX
 from monitor.ledger import LedgerError
@@ -18,6 +17,7 @@ from monitor.ledger.deployment import Deployment, claim
 from streams.access import token_path
 from streams.engine import Engine
 from streams.kafka import intake, producing, topic_watch
+from streams.kafka.identity import identity
 from streams.kafka.partitions import partition_of
 from streams.kafka.records import control_of, delivery, said
 from streams.kafka.serving import Serving
