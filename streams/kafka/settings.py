@@ -65,7 +65,16 @@ class KafkaSettings(BaseSettings):
         """Read the password, from its file or the environment."""
         if self.password_file is not None:
             return _content(self.password_file)
-        return None if self.password is None else self.password.get_secret_value()
+        return None if self.password is None else Unspoken(self.password.get_secret_value())
+
+
+class Unspoken(str):
+    """A secret for a client that writes the options it was made with into its log: it shows itself as stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'**********'"
 
 
 def _path(file: Path | None) -> str | None:
@@ -73,4 +82,4 @@ def _path(file: Path | None) -> str | None:
 
 
 def _content(file: Path) -> str:
-    return file.read_text(encoding="utf-8").rstrip("\r\n")
+    return Unspoken(file.read_text(encoding="utf-8").rstrip("\r\n"))
