@@ -3,10 +3,10 @@
 from typing import Final
 
 import msgspec
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
 
+from streams.kafka.connecting import BrokerUnusable, administrator
 from streams.kafka.settings import KafkaSettings
+from streams.kafka.topics import described
 
 ANSWER_SECONDS: Final = 10
 """How long the broker may take to answer."""
@@ -36,22 +36,12 @@ class Identity(msgspec.Struct, frozen=True):
 
 def identity(settings: KafkaSettings) -> Identity:
     """Ask the broker for the topic of events. Raises KafkaError while it cannot be asked, TopicMissing."""
-    admin = KafkaAdminClient(**settings.client_options(), bootstrap_timeout_ms=ANSWER_SECONDS * 1000)
-    try:
-        described = admin.describe_topics([settings.topic])
-        if not described or described[0]["error_code"]:
-            raise TopicMissing(settings.topic)
-        return Identity(
-            admin.describe_cluster()["cluster_id"],
-            described[0]["topic_id"],
-            len(described[0]["partitions"]),
-            _timestamp_type(admin, settings.topic),
-        )
-    finally:
-        admin.close()
-
-
-def _timestamp_type(admin: KafkaAdminClient, topic: str) -> str:
-    asked = ConfigResource(ConfigResourceType.TOPIC, topic, [_TIMESTAMPS])
-    told: str = admin.describe_configs([asked], config_filter="all")["topic"][topic][_TIMESTAMPS]["value"]
-    return told
+    with administrator(settings, ANSWER_SECONDS) as admin:
+        topics = described(admin, {settings.topic: [_TIMESTAMPS]})
+        cluster = admin.describe_cluster()["cluster_id"]
+    if not topics:
+        raise TopicMissing(settings.topic)
+    (topic,) = topics
+    if _TIMESTAMPS not in topic.configs:
+        raise BrokerUnusable("kafka.no_configs", topic=settings.topic, user=settings.user or "-")
+    return Identity(cluster, topic.id, topic.partitions, topic.configs[_TIMESTAMPS])
