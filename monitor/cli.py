@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "users": Place("users", "app", "Add, list and disable users; say what they see."),
     "audit": Place("audit", "audit", "Show who did what."),
     "import": Place("import_", "import_", "Bring the events of a CSV or XES log into the ledger."),
+    "emit": Place("emit", "emit", "Deliver a source's events, whatever its network or the receiver does."),
     "simulate": Place("simulate", "simulate", "Simulate a service centre, into a file or live."),
     "explain": Place("explain", "explain", "Explain a verdict, day by day."),
     "backlog": Place("backlog", "backlog", "List what was late before the baseline (存量超期清单)."),
