@@ -42,6 +42,14 @@ class Producer:
         except KafkaError as error:
             raise Unsent(f"the broker did not acknowledge {len(records)} records: {error}") from error
 
+    def partitions(self, topic: str) -> int:
+        """Count the partitions of a topic. Raises Unsent while no broker tells."""
+        try:
+            found = self._producer.partitions_for(topic)
+        except KafkaError as error:
+            raise Unsent(f"no broker tells the partitions of topic {topic}: {error}") from error
+        return len(found)
+
     def close(self) -> None:
         """Send what is waiting, and close every connection."""
         self._producer.close(DELIVERY_SECONDS)

@@ -2,14 +2,20 @@
 
 import json
 import shutil
+import stat
 import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from monitor.ledger.schema import cases
 from monitor.rulebook.load import load
+from streams.emit import Spool
 from tests.conftest import ROOT
 from tests.streams.running import Running, make_key, running
 
@@ -53,3 +59,19 @@ def test_script_fails_where_the_monitor_refuses(monitor: Running) -> None:
     status, told = send(monitor, key=make_key(monitor.ledger, "gaj"))
     assert status != 0
     assert told["events"][0]["error"]["code"] == "foreign_source"
+
+
+def test_the_example_of_the_client_delivers(monitor: Running, tmp_path: Path) -> None:
+    """Ten lines deliver an event, and leave an empty spool that is its owner's alone."""
+    environment = {"PATH": "/usr/bin:/bin", "MONITOR_URL": monitor.url, "MONITOR_KEY": monitor.key}
+    environment["PYTHONPATH"] = str(ROOT)
+    script = [sys.executable, str(SAMPLES / "emit.py")]
+    assert len((SAMPLES / "emit.py").read_text(encoding="utf-8").splitlines()) <= 15
+    began = datetime.now(UTC).strftime("EMIT-%Y%m%d-%H%M%S")
+    subprocess.run(script, check=True, env=environment, cwd=tmp_path, timeout=60)
+    with monitor.ledger.read() as connection:
+        found = connection.execute(select(cases.c.case).where(cases.c.case >= began, cases.c.case < "EMIT-3")).all()
+    assert len(found) == 1
+    assert stat.S_IMODE((tmp_path / "spool.sqlite").stat().st_mode) == 0o600
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        assert (spool.waiting(), spool.aside()) == (0, [])
