@@ -86,13 +86,17 @@ class RejectedRow:
 
 @dataclass
 class Imported:
-    """What one import did: `events` made of `rows` and of cases' attributes are applied, duplicates or rejected."""
+    """What one import did: `events` made of `rows` and of cases' attributes are applied, duplicates or rejected.
+
+    Accepted are those produced to a topic, of which the workers will say which of the two they are.
+    """
 
     cases: int = 0
     rows: int = 0
     events: int = 0
     applied: int = 0
     duplicates: int = 0
+    accepted: int = 0
     rejected: int = 0
     unmapped: int = 0
     unmapped_activities: dict[str, int] = field(default_factory=dict)
@@ -226,6 +230,8 @@ class _Run:
             self.done.applied += 1
         elif outcome.status == "duplicate":
             self.done.duplicates += 1
+        elif outcome.status == "accepted":
+            self.done.accepted += 1
         else:
             self.done.rejected += 1
             error = draft.error or outcome.error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from monitor.ledger import Ledger
     from streams.importer import Imported, Progress, Sink
+    from streams.kafka.settings import KafkaSettings
     from streams.mapping import FoundMapping
 
 NAMES_SHOWN: Final = 20
@@ -43,6 +44,8 @@ FIGURES: Final = (
     "open",
     "unjudged",
 )
+PRODUCED: Final = ("cases", "rows", "events", "accepted", "rejected", "unmapped")
+"""What can be told of an import into a topic: the rest is the workers' to find out."""
 
 
 def import_(
@@ -75,16 +78,19 @@ def _import(
     from monitor.rulebook.faults import RulebookFaults
     from streams.http_sink import SinkRefused
     from streams.importer import ImportRefused, import_log, prepare
+    from streams.kafka.settings import KafkaSettings
     from streams.logs import LogFault
     from streams.mapping import read_mapping
     from streams.standing import SeenCases, standing
 
+    kafka = KafkaSettings()
     try:
         found = read_mapping(mapping)
         prepare(book, found)
-        with SeenCases() as seen, _sink(book, lang) as sink, _progress(file, lang) as progress:
+        with SeenCases() as seen, _sink(book, kafka, lang) as sink, _progress(file, lang) as progress:
             done = import_log(file, found.mapping, sink, until, seen.add, progress)
-            return _summary(file, found, done, standing(book, seen), lang), done
+            stands = None if kafka.bootstrap else standing(book, seen)
+            return _summary(file, found, done, stands, lang), done
     except RulebookFaults as faults:
         _fail(*(fault.describe(lang) for fault in faults.faults))
     except ImportRefused as refused:
@@ -96,8 +102,8 @@ def _import(
 
 
 @contextmanager
-def _sink(book: "Ledger", lang: Lang) -> Iterator["Sink"]:
-    """Write the ledger ourselves, or post to the monitor that holds it."""
+def _sink(book: "Ledger", kafka: "KafkaSettings", lang: Lang) -> Iterator["Sink"]:
+    """Produce to the topic of a broker that is configured; else write the ledger, or post to who holds it."""
     from monitor.ledger import LeaseHeld
     from streams.access import token_path
     from streams.engine import Engine
@@ -105,6 +111,13 @@ def _sink(book: "Ledger", lang: Lang) -> Iterator["Sink"]:
     from streams.importer import EngineSink
     from streams.ticker import Horizon
 
+    if kafka.bootstrap:
+        from streams.kafka.sink import kafka_sink
+
+        err.print(text("import.producing", lang, topic=kafka.topic, servers=kafka.servers), markup=False)
+        with kafka_sink(book, kafka) as sink:
+            yield sink
+        return
     try:
         engine = Engine(book)
     except LeaseHeld as held:
@@ -139,8 +152,11 @@ def _progress(file: Path, lang: Lang) -> Iterator["Progress"]:
 
 
 def _summary(file: Path, found: "FoundMapping", done: "Imported", stands: Any, lang: Lang) -> dict[str, Any]:
-    figures = {name: getattr(done, name, None) for name in FIGURES}
-    figures |= {name: getattr(stands, name) for name in stands.__struct_fields__}
+    if stands is None:
+        figures = {name: getattr(done, name) for name in PRODUCED}
+    else:
+        figures = {name: getattr(done, name, None) for name in FIGURES}
+        figures |= {name: getattr(stands, name) for name in stands.__struct_fields__}
     return {
         "file": str(file),
         "mapping": found.mapping.name,
@@ -168,7 +184,7 @@ def _print(summary: dict[str, Any], done: "Imported", lang: Lang) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right")
     table.add_column()
-    for name in FIGURES:
+    for name in FIGURES if "applied" in summary else PRODUCED:
         table.add_row(f"{summary[name]:,}", text(f"import.{name}", lang))
     out.print(table)
     if done.unmapped_activities:

@@ -18,13 +18,14 @@ from monitor.rulebook.model import Rulebook
 if TYPE_CHECKING:
     from streams.simulator import SimulatedCase
     from streams.simulator.dirty import Dirt
+    from streams.simulator.posting import Posts
 
 
 def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same centre.")] = 1,
     year: Annotated[int | None, typer.Option(min=1991, max=2098, help="A whole year, into --out.")] = None,
     since: Annotated[str | None, typer.Option("--from", help="First day (YYYY-MM-DD), into --out.")] = None,
-    to: Annotated[str | None, typer.Option(help="Last day; with --live the address of a monitor.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last day; with --live the address of a monitor, else Kafka.")] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help="NDJSON file; .gz is compressed.")] = None,
     live: Annotated[bool, typer.Option("--live", help="From now on, into a running monitor.")] = False,
     key_file: Annotated[
@@ -45,7 +46,7 @@ def simulate(
     spoken = language(lang)
     centre = _rulebook(rulebook, spoken)
     if live:
-        if to is None or "://" not in to or key_file is None or out_file or year or since or dirty or planted_file:
+        if out_file or year or since or dirty or planted_file:
             _refuse("live_needs", spoken)
         _live(centre, seed, to, key_file, rate, as_json, spoken)
         return
@@ -156,40 +157,66 @@ def _whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def _live(rulebook: Rulebook, seed: int, url: str, key_file: Path, rate: float, as_json: bool, lang: Lang) -> None:
-    """Post events until interrupted; say what was rejected, each reason once."""
+def _live(
+    rulebook: Rulebook, seed: int, to: str | None, key_file: Path | None, rate: float, as_json: bool, lang: Lang
+) -> None:
+    """Send events until interrupted; say what was rejected, each reason once."""
+    from streams.http_sink import SinkRefused
     from streams.simulator import LiveCentre
-    from streams.simulator.posting import Poster, PostError, follow, read_keys
+    from streams.simulator.posting import PostError, follow
 
     counted: Counter[str] = Counter()
     told: set[str] = set()
-
-    def waiting(why: str) -> None:
-        if why not in told:
-            told.add(why)
-            err.print(text("simulate.waiting", lang, url=url, why=why), markup=False)
-
     try:
-        poster = Poster(url, read_keys(key_file), lang=lang, waiting=waiting)
-        centre = LiveCentre(rulebook, seed, datetime.now(UTC), events_per_second=rate)
-        err.print(text("simulate.live", lang, url=url), markup=False)
-        for posted in follow(centre, poster):
-            counted.update(applied=posted.applied, duplicate=posted.duplicate, rejected=len(posted.rejections))
-            for rejection in posted.rejections:
-                if rejection.reason not in told:
-                    told.add(rejection.reason)
-                    err.print(
-                        f"{rejection.event.id}: {rejection.reason}{' ' if lang == 'en' else ''}{rejection.remedy}",
-                        markup=False,
-                    )
-    except PostError as error:
+        with _poster(to, key_file, told, lang) as poster:
+            centre = LiveCentre(rulebook, seed, datetime.now(UTC), events_per_second=rate)
+            for posted in follow(centre, poster):
+                counted.update({name: getattr(posted, name) for name in ("applied", "duplicate", "accepted")})
+                counted["rejected"] += len(posted.rejections)
+                for rejection in posted.rejections:
+                    if rejection.reason not in told:
+                        told.add(rejection.reason)
+                        err.print(
+                            f"{rejection.event.id}: {rejection.reason}{' ' if lang == 'en' else ''}{rejection.remedy}",
+                            markup=False,
+                        )
+    except (PostError, SinkRefused) as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
     except KeyboardInterrupt:
         if as_json:
             print_document(dict(counted))
         else:
-            out.print(text("simulate.ended", lang, **{k: counted[k] for k in ("applied", "duplicate", "rejected")}))
+            names = ("applied", "duplicate", "accepted", "rejected")
+            out.print(text("simulate.ended", lang, **{name: counted[name] for name in names}))
+
+
+@contextmanager
+def _poster(to: str | None, key_file: Path | None, told: set[str], lang: Lang) -> Iterator["Posts"]:
+    """Send to the monitor named, or, where none is, to the topic of the broker that is configured."""
+    from streams.kafka.settings import KafkaSettings
+    from streams.simulator.posting import Poster, read_keys
+
+    kafka = KafkaSettings()
+    where = to or (f"{kafka.servers}/{kafka.topic}" if kafka.bootstrap else None)
+    if where is None or (to is None) != (key_file is None) or (to is not None and "://" not in to):
+        _refuse("live_needs", lang)
+
+    def waiting(why: str) -> None:
+        if why not in told:
+            told.add(why)
+            err.print(text("simulate.waiting", lang, url=where, why=why), markup=False)
+
+    if to is not None and key_file is not None:
+        poster = Poster(to, read_keys(key_file), lang=lang, waiting=waiting)
+        err.print(text("simulate.live", lang, url=where), markup=False)
+        yield poster
+        return
+    from streams.kafka.sink import kafka_poster
+
+    with kafka_poster(kafka, waiting) as produced:
+        err.print(text("simulate.live", lang, url=where), markup=False)
+        yield produced
 
 
 def _period(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 import msgspec
@@ -36,11 +36,18 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Posted(msgspec.Struct, frozen=True):
-    """What became of the events posted at once."""
+    """What became of the events posted at once; accepted are those that a worker will take."""
 
     applied: int = 0
     duplicate: int = 0
+    accepted: int = 0
     rejections: tuple[Rejection, ...] = ()
+
+
+class Posts(Protocol):
+    """Whoever takes the events of a simulation to where they are supervised."""
+
+    def post(self, events: Sequence[Event]) -> Posted: ...
 
 
 class Poster:
@@ -80,7 +87,7 @@ class Poster:
                     for event, one in zip(part, told, strict=True)
                     if one["status"] == "rejected"
                 ]
-        return Posted(counted["applied"], counted["duplicate"], tuple(rejections))
+        return Posted(counted["applied"], counted["duplicate"], counted["accepted"], tuple(rejections))
 
     def _key(self, source: str) -> str:
         key = self._keys.get(source) or self._keys.get("")
@@ -140,7 +147,7 @@ def read_keys(path: Path) -> dict[str, str]:
 
 def follow(
     centre: LiveCentre,
-    poster: Poster,
+    poster: Posts,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Posted]:
