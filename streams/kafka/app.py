@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -19,6 +20,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from monitor.ledger import LedgerError
 from streams.kafka.batching import RunScheduler
+from streams.kafka.gaps import first_offset
 from streams.kafka.identity import TopicUnusable
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.producing import Unsent
@@ -45,6 +47,7 @@ class Worker:
     ) -> None:
         self.supervision, self.settings, self.meters = supervision, settings, meters
         self._confirm = confirm
+        self._first_offset = partial(first_offset, settings)
         self.app = _app(settings)
         self.on_owned: Callable[[list[int]], None] = lambda partitions: None
         self.beat = time.monotonic()
@@ -69,26 +72,33 @@ class Worker:
         while generation == self._generation:
             try:
                 self.supervision.take(partition.partition, records)
+                self.meters.pipeline.ledger_available.set(1)
+                return
             except Hole as hole:
-                await self._heal(partition, hole)
+                if not await self._is_gap(partition, hole):
+                    return  # these records come again
             except PASSING as error:
                 await self._wait(error, attempt, partition.partition, records[0].offset)
                 attempt += 1
-                continue
             except Exception as error:  # noqa: BLE001  whatever it is, going on could be wrong
                 self._fail(error)
-            self.meters.pipeline.ledger_available.set(1)
-            return
 
-    async def _heal(self, partition: TP, hole: Hole) -> None:
-        """Read again from where records are missing."""
-        log.warning("records are missing; reading again", partition=hole.partition, offset=hole.next, found=str(hole))
-        self.meters.healed()
+    async def _is_gap(self, partition: TP, hole: Hole) -> bool:
+        """Tell whether the log itself has nothing in a hole; else read it from there again."""
         consumer: Any = self.app.consumer
-        begins = await consumer.earliest_offsets(partition)
-        if begins[partition] > hole.next:
-            self._fail(PositionLost(partition.topic, partition.partition, hole.next, begins[partition], 0))
+        begins = (await consumer.earliest_offsets(partition))[partition]
+        if begins > hole.next:
+            self._fail(PositionLost(partition.topic, partition.partition, hole.next, begins, hole.found + 1))
+        first = await asyncio.to_thread(self._first_offset, hole.partition, hole.next)
+        log.warning(
+            "records were not delivered", partition=hole.partition, offset=hole.next, found=hole.found, first=first
+        )
+        if first == hole.found:
+            self.supervision.accept_gap(hole)
+            return True
+        self.meters.healed()
         await consumer.seek_wait({partition: hole.next})
+        return False
 
     async def _wait(self, error: Exception, attempt: int, partition: int, offset: int) -> None:
         self.troubled = time.monotonic()

@@ -1,10 +1,11 @@
 """A partition of the topic on its way into the ledger: its records in order, each once, whatever Kafka delivers.
 
 The position in the ledger says which record is next. What lies below it was committed and is dropped, once it is sure
-that it is still the same topic. What lies beyond it may be a hole that a rebalance tore, so that the log is read again
-from there: offsets that are missing then too are missing in the log itself, as transactions and compaction leave it.
+that it is still the same topic. What lies beyond it may be a hole that a rebalance tore, and is not taken before the
+broker was asked: either nothing lies between, as transactions and compaction leave a log, or it is read from there.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -22,11 +23,15 @@ BATCH_RECORDS_MAX: Final = 2_000
 TICK_CASES_MAX: Final = 500
 
 
+HOLE_SECONDS: Final = 2.0
+"""How long runs fetched before a hole was seen may still come; then whatever is read again was lost again."""
+
+
 class Hole(Exception):
-    """Records between `next` and the first one delivered were not delivered: read again from `next`."""
+    """Nothing was delivered between offset `next`, which is awaited, and `found`."""
 
     def __init__(self, partition: int, expected: int, found: int) -> None:
-        self.partition, self.next = partition, expected
+        self.partition, self.next, self.found = partition, expected, found
         super().__init__(f"partition {partition}: expected offset {expected}, got {found}")
 
 
@@ -42,7 +47,8 @@ class Pump:
         self.partition, self.engine = partition, engine
         self.next, self.horizon = engine.next, engine.horizon
         self._meters, self._confirm = meters, confirm
-        self._hole: tuple[int, int] | None = None
+        self._seen_hole: tuple[int, float] | None = None
+        self._gap: tuple[int, int] | None = None
         self._ticked: tuple[datetime, int] = (TIME_MIN, 0)
 
     def take(self, records: Sequence[Incoming]) -> None:
@@ -56,18 +62,23 @@ class Pump:
         for start in range(0, len(unread), BATCH_RECORDS_MAX):
             self._take_some(unread[start : start + BATCH_RECORDS_MAX])
 
+    def accept_gap(self, hole: Hole) -> None:
+        """Take it that the log has no record between the ends of a hole."""
+        self._gap = (hole.next, hole.found)
+
     def _follows(self, first: int) -> bool:
-        """Tell whether a run that begins at an offset may be taken; raises Hole where it should be read from before.
+        """Tell whether a run that begins at an offset may be taken; raises Hole where it may not yet.
 
         While a hole is read again, runs fetched earlier still come from behind it: they will come once more.
         """
-        if first == self.next:
-            self._hole = None
+        if first == self.next or self._gap == (self.next, first):
+            self._seen_hole = None
             return True
-        if self._hole is None or self._hole[0] != self.next:
-            self._hole = (self.next, first)
-            raise Hole(self.partition, self.next, first)
-        return first <= self._hole[1]
+        now = time.monotonic()
+        if self._seen_hole is not None and self._seen_hole[0] == self.next and now - self._seen_hole[1] < HOLE_SECONDS:
+            return False
+        self._seen_hole = (self.next, now)
+        raise Hole(self.partition, self.next, first)
 
     def tick(self) -> bool:
         """Let time pass up to the horizon, a bounded step of it; tell whether there may be more."""

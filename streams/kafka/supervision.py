@@ -16,7 +16,7 @@ from streams.engine import Engine, Fenced
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Producer
-from streams.kafka.pump import Pump
+from streams.kafka.pump import Hole, Pump
 from streams.kafka.records import Incoming
 
 log = structlog.get_logger(__name__)
@@ -108,6 +108,12 @@ class Supervision:
             self._lose(partition)
             return False
         return True
+
+    def accept_gap(self, hole: Hole) -> None:
+        """Take it that the log has no record between the ends of a hole, if its partition is still owned."""
+        pump = self._pumps.get(hole.partition)
+        if pump is not None:
+            pump.accept_gap(hole)
 
     def tick(self) -> bool:
         """Let time pass in the next partition that it may change, one bounded step; tell whether there was one."""

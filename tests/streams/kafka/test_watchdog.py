@@ -1,0 +1,91 @@
+"""A worker that stands still ends; one that waits for a database or a broker does not."""
+
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.kafka import watchdog
+from streams.kafka.pulse import Pulses
+from streams.kafka.settings import KafkaSettings
+from streams.kafka.watchdog import EXIT_STALLED, STALL_SECONDS, Watchdog
+from streams.kafka.worker import Progress
+
+NOW = 10_000.0
+LONG_AGO = NOW - STALL_SECONDS - 1
+
+
+def worker(**changed: Any) -> Any:
+    """Make a worker that does well, but for what is changed."""
+    supervision = SimpleNamespace(partitions=[3], position=lambda partition: 7)
+    well = {"beat": NOW, "membership_ended": False, "troubled": -1e9, "rebalancing_since": None}
+    return SimpleNamespace(supervision=supervision, **(well | changed))
+
+
+def pulses(offset: int, landed_at: float) -> Pulses:
+    """Make pulses of which one has landed in partition 3."""
+    made = Pulses(KafkaSettings())
+    made._landed[3] = (offset, landed_at)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({}, None),
+        ({"beat": LONG_AGO}, "the event loop"),
+        ({"membership_ended": True}, "membership in the group"),
+        ({"rebalancing_since": LONG_AGO}, "a rebalance"),
+        ({"rebalancing_since": LONG_AGO, "troubled": NOW - 5}, None),
+        ({"rebalancing_since": NOW - 5}, None),
+    ],
+)
+def test_standstill_is_named(changed: dict[str, Any], what: str | None) -> None:
+    """What has stood still for too long is said; what is tried again and again has not."""
+    assert Progress(worker(**changed), Pulses(KafkaSettings())).standstill(NOW) == what
+
+
+@pytest.mark.parametrize(
+    ("offset", "landed_at", "stands"),
+    [(7, LONG_AGO, True), (9, LONG_AGO, True), (6, LONG_AGO, False), (7, NOW - 5, False)],
+)
+def test_pulse_that_is_not_read_is_a_standstill(offset: int, landed_at: float, stands: bool) -> None:
+    """A record that lies in the log for long, at or behind the position, shows that nothing is read any more."""
+    said = Progress(worker(), pulses(offset, landed_at)).standstill(NOW)
+    assert said == ("reading of partition 3, at offset 7" if stands else None)
+
+
+def test_process_ends_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watchdog ends the process with a status of its own."""
+    monkeypatch.setattr(watchdog, "WATCH_SECONDS", 0.01)
+    ended = threading.Event()
+    statuses: list[int] = []
+
+    def end(status: int) -> None:
+        statuses.append(status)
+        ended.set()
+
+    Watchdog(SimpleNamespace(standstill=lambda now: "everything"), end).start()
+    assert ended.wait(20)
+    assert statuses == [EXIT_STALLED]
+
+
+def test_frozen_process_gets_its_chance_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the whole process was frozen nothing is held against it before it has run again."""
+    monkeypatch.setattr(watchdog, "WATCH_SECONDS", 0.01)
+    looks: list[float] = []
+    clock = iter([0.0, 100.0, 100.01, 100.02])
+
+    def monotonic() -> float:
+        return next(clock, 100.03)
+
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=monotonic))
+    dog = Watchdog(SimpleNamespace(standstill=looks.append), lambda status: None)
+    dog.start()
+    deadline = time.perf_counter() + 20
+    while not looks and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    dog.stop()
+    assert looks[0] == 100.01
