@@ -18,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from streams.engine import Delivery, Outcome
 from streams.intake import Unavailable
+from streams.lag import arrivals
 from streams.pipeline import Pipeline
 from streams.ticker import TICK_SECONDS, Horizon
 
@@ -244,7 +245,7 @@ class EngineThread:
             end = start + len(submission.deliveries)
             submission.answer.set_result(outcomes[start:end])
             start = end
-        self._measure_lag(_arrivals(batch, outcomes))
+        self._measure_lag(arrivals(batch, outcomes))
 
     def _tick(self) -> bool:
         """Re-assess a chunk of what has become due; tell whether there may be more."""
@@ -326,14 +327,6 @@ class EngineThread:
                 submission.answer.set_exception(Unavailable(code))
         for call in calls:
             call()
-
-
-def _arrivals(batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> dict[str, datetime]:
-    return {
-        outcome.case: delivery.received_at
-        for delivery, outcome in zip(batch, outcomes, strict=True)
-        if outcome.case is not None and outcome.status == "applied" and delivery.received_at is not None
-    }
 
 
 def _answer(answer: "Future[Any]", act: Callable[[], Any]) -> None:

@@ -34,7 +34,7 @@ class Engine:
 
     Alone in its ledger it takes the ledger's lease and holds it until `close`; raises LeaseHeld when another process
     writes. Given a `lease`, it is one of several that share it, and only fences whoever wrote its stream before;
-    `neighbours` are then the other streams.
+    `neighbours` are then the other streams. `found` tells whether the last transaction found a violation.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Engine:
         self.lease = ledger.lease() if lease is None else lease
         self._due: dict[str, datetime] | None = None
         self._known: tuple[Mapping[str, SourceState], Rulebook] | None = None
+        self.found = False
         try:
             with ledger.write() as connection:
                 position = take_over(connection, stream)
@@ -135,6 +136,7 @@ class Engine:
             turn.write()
             rulebook = turn.rulebook
         self._known, self.next, self.horizon = (turn.states, rulebook), position.next, position.horizon
+        self.found = turn.found
         if self._due is not None:
             for sources, instant in turn.changes_at.items():
                 self._due[sources] = min(self._due.get(sources, instant), instant)

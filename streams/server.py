@@ -88,7 +88,7 @@ class Embedded:
         engine = Engine(ledger)
         self.lease = engine.lease
         self.horizon = Horizon(ledger.horizon())
-        lag = DetectionLag(ledger, self.pipeline.detection_lag_seconds)
+        lag = DetectionLag(ledger, self.pipeline.detection_lag_seconds, engine.stream, engine.horizon)
         self.thread = EngineThread(engine, self.horizon, self.pipeline, lag.measure)
         self.loading_percent: float | None = None
         self.stop_serving: Callable[[], None] = lambda: None

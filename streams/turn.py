@@ -58,6 +58,11 @@ class Turn:
         self._judged_until: dict[str, datetime] = {}
 
     @property
+    def found(self) -> bool:
+        """Tell whether somebody was found to have broken a rule who was not before."""
+        return self._changes.found
+
+    @property
     def rulebook(self) -> Rulebook:
         """The rulebook in force."""
         return self._rulebooks.current.rulebook

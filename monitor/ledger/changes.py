@@ -86,6 +86,11 @@ class Changes:
         self._findings: list[FindingChange] = []
         self._statistics = Statistics()
 
+    @property
+    def found(self) -> bool:
+        """Tell whether somebody was found to have broken a rule who was not before."""
+        return any(change.old is None and change.finding.kind == "conduct" for change in self._findings)
+
     def add(
         self, standing: Standing, after: Assessment, cause: Cause, why: Mapping[str, Any], quiet_until: datetime | None
     ) -> None:

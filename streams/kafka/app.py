@@ -175,7 +175,7 @@ class Worker:
         positions = self.supervision.take_over(reach.keys(), reach)
         if positions:
             await consumer.seek_wait({each: positions[each.partition] for each in assigned})
-        self.meters.rebalanced(len(positions))
+        self.meters.rebalanced()
         self.on_owned(self.supervision.partitions)
         log.info("ready", partitions=self.supervision.partitions)
 

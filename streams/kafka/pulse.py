@@ -24,10 +24,14 @@ GIVEN_UP_SECONDS: Final = 5.0
 
 
 class Pulses:
-    """Sends a pulse to each of `partitions` every second, from a thread of its own."""
+    """Sends a pulse to each of `partitions` every second, from a thread of its own.
+
+    `ends` are the offsets at which they landed: each the last of its partition, at that moment.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self.partitions: Collection[int] = ()
+        self.ends: dict[int, int] = {}
         self._settings = settings
         self._landed: dict[int, tuple[int, float]] = {}
         self._stopping = threading.Event()
@@ -46,12 +50,13 @@ class Pulses:
         """Send to these partitions from now on, and to no others."""
         self.partitions = tuple(partitions)
         self._landed.clear()
+        self.ends.clear()
 
     def is_unread(self, partition: int, position: int, before: float) -> bool:
         """Tell whether a pulse that arrived before an instant of the monotonic clock lies at or behind a position."""
         known = self._landed.get(partition)
         if known is not None and known[0] < position:
-            del self._landed[partition]  # read; the next to arrive counts
+            self._landed.pop(partition, None)  # read; the next to arrive counts
             return False
         return known is not None and known[1] < before
 
@@ -89,6 +94,7 @@ class Pulses:
 
         def note(told: Any) -> None:
             # The first one not read yet is what counts: whoever reads it forgets it.
+            self.ends[partition] = told.offset
             self._landed.setdefault(partition, (told.offset, time.monotonic()))
 
         sent.add_callback(note)

@@ -6,17 +6,23 @@ broker was asked: either nothing lies between, as transactions and compaction le
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
+import structlog
 from msgspec.structs import replace
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from monitor.events import TIME_MIN, EventError
-from streams.engine import Engine
+from streams.engine import Engine, Outcome
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.records import Control, Incoming, control_of, delivery, instant, said
+from streams.lag import DetectionLag, arrivals
+from streams.ticker import utc_now
+
+log = structlog.get_logger(__name__)
 
 BATCH_RECORDS_MAX: Final = 2_000
 """One transaction's worth: half a second of work, so that neither ticks nor a rebalance are kept waiting long."""
@@ -47,6 +53,7 @@ class Pump:
         self.partition, self.engine = partition, engine
         self.next, self.horizon = engine.next, engine.horizon
         self._meters, self._confirm = meters, confirm
+        self._lag = DetectionLag(engine.ledger, meters.pipeline.detection_lag_seconds, engine.stream, engine.horizon)
         self._seen_hole: tuple[int, float] | None = None
         self._gap: tuple[int, int] | None = None
         self._ticked: tuple[datetime, int] = (TIME_MIN, 0)
@@ -88,6 +95,7 @@ class Pump:
         with self._meters.tick():
             assessed = self.engine.tick(self.horizon, TICK_CASES_MAX, upto)
         self._ticked = (self.horizon, upto)
+        self._measure({})
         return assessed > 0
 
     @property
@@ -124,11 +132,24 @@ class Pump:
         upto = records[-1].offset + 1
         horizon = max(self.horizon, instant(max(record.timestamp for record in records)))
         batch = [delivery(record) for record in records if control_of(record) is None]
+        outcomes: list[Outcome] = []
         if batch:
             with self._meters.batch(len(batch)):
                 outcomes = self.engine.process(batch, horizon, upto)
             self._meters.taken(outcomes)
         self.next, self.horizon = upto, horizon
+        if batch and len(outcomes) == len(batch):  # else some of them were committed before, and measured
+            self._measure(arrivals(batch, outcomes))
+
+    def _measure(self, received: Mapping[str, datetime]) -> None:
+        """Measure how soon what the last transaction found was found."""
+        if not self.engine.found:
+            return
+        try:
+            self._lag.measure(received, utc_now())
+        except (OperationalError, InterfaceError) as error:
+            # The work itself is committed; only its measure is lost.
+            log.warning("the detection lag could not be measured", partition=self.partition, error=str(error))
 
     def _obey(self, word: Control, record: Incoming) -> None:
         upto = record.offset + 1

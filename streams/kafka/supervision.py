@@ -13,7 +13,7 @@ from monitor.ledger import Ledger
 from monitor.ledger.deployment import Deployment
 from monitor.ledger.lease import Lease
 from streams.engine import Engine, Fenced
-from streams.kafka.meters import WorkerMeters
+from streams.kafka.meters import Reach, WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Producer
 from streams.kafka.pump import Hole, Pump
@@ -75,6 +75,11 @@ class Supervision:
         """Give the offset a partition owned awaits; None: it is not owned."""
         pump = self._pumps.get(partition)
         return None if pump is None else pump.next
+
+    def reach(self, ends: Mapping[int, int]) -> dict[int, Reach]:
+        """Tell how far each partition owned was read; `ends` are the offsets known to be the last. From any thread."""
+        pumps = dict(self._pumps)
+        return {each: Reach(pump.horizon, max(0, ends.get(each, -1) + 1 - pump.next)) for each, pump in pumps.items()}
 
     def take_over(self, partitions: Collection[int], ends: Mapping[int, tuple[int, int]]) -> dict[int, int]:
         """Become the writer of partitions, and of no others; return the offset each awaits.

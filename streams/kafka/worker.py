@@ -13,11 +13,13 @@ from kafka.errors import KafkaError
 from monitor.ledger import Ledger, LedgerError
 from monitor.ledger.deployment import Deployment, claim
 from streams.kafka.app import Worker
+from streams.kafka.exposition import Exposition, WorkerHealth
 from streams.kafka.identity import Identity, TopicMissing, TopicUnusable, identity
 from streams.kafka.loglines import write_json_lines
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.producing import Producer
 from streams.kafka.pulse import Pulses
+from streams.kafka.relay import Relay, RelayThread, streams_to_relay
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.supervision import Supervision
 from streams.kafka.watchdog import STALL_SECONDS, Watchdog
@@ -26,12 +28,15 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS: Final = 2.0
 MISSING_MAX: Final = 3
+TROUBLED_SECONDS: Final = 6.0
+"""A worker is not ready for so long after it failed to commit: a little more than the longest pause between tries."""
 APPEND_TIME: Final = "LogAppendTime"
 
 
-def run(ledger: Ledger, settings: KafkaSettings) -> int:
+def run(ledger: Ledger, settings: KafkaSettings, host: str = "127.0.0.1", port: int = 0) -> int:
     """Supervise the partitions the group gives to this process, until it is told to stop; return its exit status.
 
+    How it is can be asked at an address, `port` 0: a free one that the log names. Raises CannotExpose.
     Waits for a broker that cannot be reached. Raises LedgerError where ledger and topic do not go together, LeaseHeld
     where an embedded runtime writes the ledger, TopicUnusable.
     """
@@ -59,23 +64,44 @@ def run(ledger: Ledger, settings: KafkaSettings) -> int:
         worker.on_owned = pulses.beat_for
         pulses.start()
         at_end.callback(pulses.stop)
-        watchdog = Watchdog(Progress(worker, pulses))
+        meters.reach = lambda: supervision.reach(pulses.ends)
+        relay = RelayThread(
+            Relay(ledger, producer, settings),
+            lambda: streams_to_relay(settings.topic, supervision.partitions),
+            meters.relay,
+        )
+        relay.start()
+        at_end.callback(relay.stop)
+        progress = Progress(worker, pulses, relay)
+        exposition = Exposition(meters.registry, progress.health, host, port)
+        at_end.callback(exposition.close)
+        log.info("listening", url=exposition.url)
+        watchdog = Watchdog(progress)
         watchdog.start()
         at_end.callback(watchdog.stop)
         return _serve(worker)
 
 
 class Progress:
-    """What a worker's watchdog looks at: its loop, its rebalances, its group membership, and what it reads."""
+    """What a worker's watchdog looks at: its loop, rebalances, group membership, what it reads, and its relay."""
 
-    def __init__(self, worker: Worker, pulses: Pulses) -> None:
-        self._worker, self._pulses = worker, pulses
+    def __init__(self, worker: Worker, pulses: Pulses, relay: RelayThread) -> None:
+        self._worker, self._pulses, self._relay = worker, pulses, relay
+
+    def health(self) -> WorkerHealth:
+        """Tell how the worker is, for whoever asks; it is not ready while it owns nothing or cannot commit."""
+        now, worker = time.monotonic(), self._worker
+        partitions = worker.supervision.partitions
+        ready = bool(partitions) and worker.rebalancing_since is None and worker.troubled < now - TROUBLED_SECONDS
+        return WorkerHealth(self.standstill(now) is None, ready, partitions)
 
     def standstill(self, now: float) -> str | None:
         """Say what has stood still for too long, at an instant of the monotonic clock."""
         worker, before = self._worker, now - STALL_SECONDS
         if worker.beat < before:
             return "the event loop"
+        if self._relay.failure is not None:
+            return "the relay"
         if worker.membership_ended:
             return "membership in the group"
         if worker.troubled > before:

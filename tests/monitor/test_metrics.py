@@ -16,6 +16,7 @@ from monitor.rulebook.load import load
 from monitor.rulebook.model import Rulebook
 from monitor.verdict import Light
 from streams.engine import Delivery, Engine
+from streams.kafka.meters import WorkerMeters
 from streams.pipeline import Pipeline
 from tests.databases import ledger_url
 from tests.small_centre import MONDAY, RULEBOOK, at, delivered, event
@@ -37,6 +38,11 @@ def scrape(ledger: Ledger, pipeline: bool = False) -> dict[str, Metric]:
     """Scrape a ledger as Prometheus does, through the text format."""
     registry = Pipeline().registry if pipeline else CollectorRegistry()
     registry.register(LedgerCollector(ledger))
+    return parsed(registry)
+
+
+def parsed(registry: CollectorRegistry) -> dict[str, Metric]:
+    """Read what a registry exposes."""
     return {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
 
 
@@ -106,7 +112,7 @@ def test_yulin_stays_below_its_limit_of_series(tmp_path: Path) -> None:
 def test_names_follow_the_rules_of_prometheus(ledger: Ledger) -> None:
     """Every name has the prefix and a help text, only counters end in _total, and no label names a case or person."""
     forbidden = {"case", "operator", "window", "applicant", "person"}
-    for family in scrape(ledger, pipeline=True).values():
+    for family in (*scrape(ledger, pipeline=True).values(), *parsed(WorkerMeters().registry).values()):
         assert family.name.startswith("supervision_"), family.name
         assert family.documentation
         for sample in family.samples:
@@ -125,7 +131,7 @@ def test_documentation_lists_every_metric_with_its_labels(ledger: Ledger) -> Non
         for name, labels in re.findall(r"^\| `(supervision_\w+)` \| [a-z]+ \|([^|]*)\|", written, re.MULTILINE)
     }
     exposed = {}
-    for family in scrape(ledger, pipeline=True).values():
+    for family in (*scrape(ledger, pipeline=True).values(), *parsed(WorkerMeters().registry).values()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         exposed[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
     assert exposed == documented
