@@ -16,6 +16,7 @@ from monitor.rulebook.load import load
 from monitor.rulebook.model import Rulebook
 from monitor.verdict import Light
 from streams.engine import Delivery, Engine
+from streams.kafka.intake import IntakeMeters
 from streams.kafka.meters import WorkerMeters
 from streams.pipeline import Pipeline
 from tests.databases import ledger_url
@@ -44,6 +45,14 @@ def scrape(ledger: Ledger, pipeline: bool = False) -> dict[str, Metric]:
 def parsed(registry: CollectorRegistry) -> dict[str, Metric]:
     """Read what a registry exposes."""
     return {family.name: family for family in text_string_to_metric_families(generate_latest(registry).decode())}
+
+
+def everything(ledger: Ledger) -> list[Metric]:
+    """Scrape processes of every kind: `up`, `serve` and a worker."""
+    serving, worker = CollectorRegistry(), WorkerMeters()
+    IntakeMeters(serving)
+    found = (scrape(ledger, pipeline=True), parsed(serving), parsed(worker.registry))
+    return [family for families in found for family in families.values()]
 
 
 def value(found: dict[str, Metric], name: str, **labels: str) -> float:
@@ -112,7 +121,7 @@ def test_yulin_stays_below_its_limit_of_series(tmp_path: Path) -> None:
 def test_names_follow_the_rules_of_prometheus(ledger: Ledger) -> None:
     """Every name has the prefix and a help text, only counters end in _total, and no label names a case or person."""
     forbidden = {"case", "operator", "window", "applicant", "person"}
-    for family in (*scrape(ledger, pipeline=True).values(), *parsed(WorkerMeters().registry).values()):
+    for family in everything(ledger):
         assert family.name.startswith("supervision_"), family.name
         assert family.documentation
         for sample in family.samples:
@@ -131,7 +140,7 @@ def test_documentation_lists_every_metric_with_its_labels(ledger: Ledger) -> Non
         for name, labels in re.findall(r"^\| `(supervision_\w+)` \| [a-z]+ \|([^|]*)\|", written, re.MULTILINE)
     }
     exposed = {}
-    for family in (*scrape(ledger, pipeline=True).values(), *parsed(WorkerMeters().registry).values()):
+    for family in everything(ledger):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         exposed[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
     assert exposed == documented
