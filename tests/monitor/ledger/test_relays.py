@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from monitor.events import CONSOLE, EventData
 from monitor.ledger import Ledger, relays
-from monitor.ledger.deployment import Deployment, claim
 from monitor.ledger.digest import digest
 from monitor.ledger.findings import FindingChange
 from monitor.ledger.publication import Approval
@@ -21,12 +20,11 @@ from monitor.verdict import Finding, Severity, finding_id
 from streams.engine import Delivery, Engine, Fenced
 from tests.databases import ledger_url
 from tests.monitor.cases import BOOK
+from tests.owned import STREAM, Partitions, owned
 from tests.small_centre import MONDAY, RULEBOOK, assess_plainly, at, delivered, event, opened_engine
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-STREAM = "case-events/0"
-DEPLOYMENT = Deployment(cluster="c", topic_id="t", topic="case-events", partitions=1, group="supervision")
 CARD = Finding(
     id="f1",
     rule="V01",
@@ -40,21 +38,24 @@ CARD = Finding(
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def partitions(tmp_path: Path) -> Iterator[Partitions]:
     """Give a ledger that belongs to a deployment."""
     with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(RULEBOOK)
-        with ledger.write() as connection:
-            claim(connection, DEPLOYMENT)
-        yield ledger
+        with owned(ledger) as partitions:
+            yield partitions
 
 
 @pytest.fixture
-def engine(ledger: Ledger) -> Iterator[Engine]:
-    """Give the engine of its one partition."""
-    engine = Engine(ledger, STREAM, assess_plainly)
-    yield engine
-    engine.close()
+def ledger(partitions: Partitions) -> Ledger:
+    """Give that ledger itself."""
+    return partitions.ledger
+
+
+@pytest.fixture
+def engine(partitions: Partitions) -> Engine:
+    """Give the engine of a partition."""
+    return partitions.engine(assess_plainly)
 
 
 def told(ledger: Ledger, *streams: str) -> list[Waiting]:
@@ -130,15 +131,14 @@ def test_a_finding_is_told_from_its_raise_to_its_withdrawal(engine: Engine) -> N
     )
 
 
-def test_what_an_inspector_cancels_is_told_as_cancelled(ledger: Ledger) -> None:
+def test_what_an_inspector_cancels_is_told_as_cancelled(ledger: Ledger, partitions: Partitions) -> None:
     """Downstream takes the finding back, and knows that a person decided so."""
     book = replace(RULEBOOK, rules={"V04": RuleSetting(mode="card")}, profiles=BOOK.profiles)
     ledger.publish(book)
-    engine = Engine(ledger, STREAM)
+    engine = partitions.engine()
     engine.process(delivered(event("apply")), at(20))
     data = EventData(finding=next(each.key for each in told(ledger)))
     engine.process(delivered(event("card_cancelled", source=CONSOLE, time=at(21), data=data)), at(21))
-    engine.close()
     assert findings_told(ledger)[-1] == ("withdraw", "cancelled")
 
 

@@ -10,22 +10,20 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import OperationalError
 
 from monitor.ledger import Ledger, LedgerError
-from monitor.ledger.deployment import Deployment, claim
 from monitor.ledger.relays import FindingMessage
 from monitor.verdict import finding_id
-from streams.engine import Delivery, Engine
+from streams.engine import Delivery
 from streams.kafka import relay as relaying
 from streams.kafka.producing import Unsent
 from streams.kafka.records import Outgoing
 from streams.kafka.relay import Relay, RelayMeters, RelayThread, streams_to_relay
 from streams.kafka.settings import KafkaSettings
 from tests.databases import ledger_url
+from tests.owned import STREAM, Partitions, owned
 from tests.small_centre import RULEBOOK, assess_plainly, at, delivered, event
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-STREAM = "case-events/0"
-DEPLOYMENT = Deployment(cluster="c", topic_id="t", topic="case-events", partitions=2, group="supervision")
 SETTINGS = KafkaSettings(findings_topic="city-findings", rejected_topic="city-rejected")
 SECONDS = 30
 
@@ -46,23 +44,27 @@ class Taken:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def partitions(tmp_path: Path) -> Iterator[Partitions]:
     """Give a ledger that belongs to a deployment of two partitions; in each one there are three late cases."""
     with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(RULEBOOK)
-        with ledger.write() as connection:
-            claim(connection, DEPLOYMENT)
-        for partition in range(2):
-            found_late(ledger, partition, 3)
-        yield ledger
+        with owned(ledger) as partitions:
+            for partition in range(2):
+                found_late(partitions, partition, 3)
+            yield partitions
 
 
-def found_late(ledger: Ledger, partition: int, cases: int, first: int = 0) -> None:
+@pytest.fixture
+def ledger(partitions: Partitions) -> Ledger:
+    """Give that ledger itself."""
+    return partitions.ledger
+
+
+def found_late(partitions: Partitions, partition: int, cases: int, first: int = 0) -> None:
     """Have late cases found in a partition, one after the other."""
-    engine = Engine(ledger, f"case-events/{partition}", assess_plainly)
+    engine = partitions.engine(assess_plainly, partition)
     for number in range(first, first + cases):
         engine.process(delivered(event(case=f"{partition}-{number}")), at(9))
-    engine.close()
 
 
 def findings_of(partition: int, cases: int = 3) -> list[str]:
@@ -84,11 +86,10 @@ def test_messages_are_published_in_order_and_taken_out(ledger: Ledger) -> None:
     assert sorted(each.seq for each in messages) == [each.seq for each in messages]
 
 
-def test_rejects_go_to_their_own_topic(ledger: Ledger) -> None:
+def test_rejects_go_to_their_own_topic(ledger: Ledger, partitions: Partitions) -> None:
     """A reject is published under its source; one that nobody registered sent has no key."""
-    engine = Engine(ledger, STREAM, assess_plainly)
+    engine = partitions.engine(assess_plainly)
     engine.process([Delivery(b"{", at(9), bound_source="hall"), Delivery(b"[", at(9))], at(9))
-    engine.close()
     broker = Taken()
     Relay(ledger, broker, SETTINGS).relay({STREAM})
     assert [record.key for record in broker.records if record.topic == "city-rejected"] == [b"hall", None]
@@ -128,14 +129,14 @@ def test_the_next_owner_goes_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch)
     assert second.keys() == findings_of(0)[2:]
 
 
-def test_two_relays_of_one_stream_skip_nothing(ledger: Ledger) -> None:
+def test_two_relays_of_one_stream_skip_nothing(ledger: Ledger, partitions: Partitions) -> None:
     """While a partition changes hands both may publish: something twice perhaps, but everything."""
     old, new = Taken(), Taken()
     late = Relay(ledger, new, SETTINGS)
 
     def taken_over() -> None:
         late.relay({STREAM})
-        found_late(ledger, 0, 2, first=3)
+        found_late(partitions, 0, 2, first=3)
 
     old.fail = taken_over
     Relay(ledger, old, SETTINGS).relay({STREAM})

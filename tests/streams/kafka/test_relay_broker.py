@@ -12,7 +12,6 @@ from kafka.consumer.fetcher import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
 from monitor.ledger import Ledger
-from monitor.ledger.deployment import Deployment, claim
 from monitor.ledger.relays import FindingMessage, RejectMessage
 from monitor.verdict import finding_id
 from streams.engine import Delivery, Engine
@@ -22,10 +21,9 @@ from streams.kafka.producing import Producer
 from streams.kafka.relay import Relay, RelayMeters, RelayThread
 from tests.databases import ledger_url
 from tests.kafka import KafkaBroker, KafkaServer
+from tests.owned import STREAM, owned
 from tests.small_centre import RULEBOOK, assess_plainly, at, delivered, event
 
-STREAM = "case-events/0"
-DEPLOYMENT = Deployment(cluster="c", topic_id="t", topic="case-events", partitions=1, group="supervision")
 CASES = 60
 SECONDS = 60
 
@@ -35,11 +33,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     """Give the engine of the one partition of a deployment's ledger."""
     with Ledger.open(ledger_url(tmp_path)) as ledger:
         ledger.publish(RULEBOOK)
-        with ledger.write() as connection:
-            claim(connection, DEPLOYMENT)
-        engine = Engine(ledger, STREAM, assess_plainly)
-        yield engine
-        engine.close()
+        with owned(ledger) as partitions:
+            yield partitions.engine(assess_plainly)
 
 
 def find(engine: Engine, first: int, cases: int) -> None:

@@ -8,14 +8,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from monitor.ledger import Ledger, relays
-from monitor.ledger.deployment import Deployment, claim
 from monitor.ledger.relays import FindingMessage
-from streams.engine import Delivery, Engine
+from streams.engine import Delivery
 from tests.databases import scratch_ledger
+from tests.owned import STREAM, owned
 from tests.streams.test_laws import END, RULEBOOK, START, deliveries, settle
 
-STREAM = "case-events/0"
-DEPLOYMENT = Deployment(cluster="c", topic_id="t", topic="case-events", partitions=1, group="supervision")
 SHOWN = ("id", "case", "rule", "rule_version", "kind", "severity", "state", "region", "department", "item")
 
 
@@ -23,11 +21,9 @@ SHOWN = ("id", "case", "rule", "rule_version", "kind", "severity", "state", "reg
 @given(deliveries(), st.randoms(use_true_random=False))
 def test_the_last_messages_are_what_boards_show(batch: list[Delivery], chance: random.Random) -> None:
     """In whatever order events come, in whatever batches, with ticks in between; every act follows from the last."""
-    with scratch_ledger() as url, Ledger.open(url) as ledger:
+    with scratch_ledger() as url, Ledger.open(url) as ledger, owned(ledger) as partitions:
         ledger.publish(RULEBOOK)
-        with ledger.write() as connection:
-            claim(connection, DEPLOYMENT)
-        engine, horizon = Engine(ledger, STREAM), START
+        engine, horizon = partitions.engine(), START
         chance.shuffle(batch)
         while batch:
             size = chance.randint(1, 4)
@@ -37,7 +33,6 @@ def test_the_last_messages_are_what_boards_show(batch: list[Delivery], chance: r
             if chance.random() < 0.6:
                 engine.tick(horizon, limit=chance.randint(1, 4))
         settle(engine, END)
-        engine.close()
         assert folded(ledger) == shown(ledger)
 
 
