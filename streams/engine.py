@@ -54,6 +54,8 @@ class Engine:
         self.found = False
         try:
             with ledger.write() as connection:
+                ledger.texts.confirm(connection)
+                ledger.vault.confirm(connection)
                 position = take_over(connection, stream)
         except BaseException:
             self.close()

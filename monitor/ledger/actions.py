@@ -86,6 +86,7 @@ def record(
         raise Refusal("actions.text_missing", act=act)
     if said:
         place = f"{finding} {len(past) + 1}"
+        vault.confirm(connection)
         mark = vault.marker.mark(row.case, SOURCE, place, said)
         texts.write(connection, [vault.row(row.case, SOURCE, place, mark, said, at)])
         detail = _Detail(mark)

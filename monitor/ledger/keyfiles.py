@@ -1,12 +1,22 @@
-"""Secret keys kept in files only their owner may read."""
+"""Secret keys kept in files only their owner may read, the same ones wherever a ledger is written."""
 
+import hmac
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Final
+
+from sqlalchemy import Connection, select
 
 from monitor.ledger.errors import LedgerError
+from monitor.ledger.schema import meta
+from monitor.ledger.upsert import insert_new
+
+_PRINT: Final = b"supervision key v1"
+"""What a key signs to be known again: nobody finds the key by it, nor anything it encrypted."""
 
 
 def key_in(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -26,6 +36,29 @@ def existing_key(path: Path) -> bytes:
             f"{path}: this key is missing, and what it encrypted cannot be read; restore it from a backup"
         )
     return _read(path)
+
+
+def confirm_key(connection: Connection, name: str, path: Path, make: Callable[[], bytes]) -> None:
+    """Make sure that the file holds the key the ledger is written with; the first writer's is remembered by its print.
+
+    Workers on several machines need the same keys: what one encrypts, another shows, and the same text of the same
+    event must get the same mark from all of them. Raises LedgerError where the key is missing here or another.
+    """
+    named = f"key/{name}"
+    query = select(meta.c.value).where(meta.c.name == named)
+    known = connection.execute(query).scalar_one_or_none()
+    remedy = (
+        f"copy {path.name} from the data folder (MONITOR_DATA) of the machine that has written it, keep its rights "
+        "(chmod 600), or restore it from a backup"
+    )
+    if known is not None and not path.exists():
+        raise LedgerError(f"{path}: this key is missing, and the ledger was written with one; {remedy}")
+    found = hmac.new(key_in(path, make).strip(), _PRINT + name.encode(), sha256).hexdigest()
+    if known is None:
+        insert_new(connection, meta, [{"name": named, "value": found}])
+        known = connection.execute(query).scalar_one()
+    if not hmac.compare_digest(known, found):
+        raise LedgerError(f"{path}: this is not the key the ledger is written with; {remedy}")
 
 
 def _write_new(path: Path, key: bytes) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 
 from monitor.events import EVENT_BYTES_MAX, EventError
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.keyfiles import existing_key, key_in
+from monitor.ledger.keyfiles import confirm_key, existing_key, key_in
 from monitor.ledger.relays import RejectMessage, known_field
 from monitor.ledger.schema import rejects
 from monitor.ledger.sqlite import overwriting
@@ -55,6 +55,10 @@ class Vault:
 
     def __init__(self, folder: Path, kept: timedelta = KEPT) -> None:
         self._path, self._kept = folder / "rejects.key", kept
+
+    def confirm(self, connection: Connection) -> None:
+        """Make sure that the key is the one the ledger is written with. Raises LedgerError."""
+        confirm_key(connection, "rejects", self._path, Fernet.generate_key)
 
     def row(self, stream: str, error: EventError, raw: bytes, source: str, received_at: datetime) -> dict[str, Any]:
         """Make the row of a reject."""

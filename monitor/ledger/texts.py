@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from monitor.events import Event, TextMark
 from monitor.language import LANGS, text
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.keyfiles import existing_key, key_in
+from monitor.ledger.keyfiles import confirm_key, existing_key, key_in
 from monitor.ledger.schema import texts
 from monitor.ledger.upsert import insert_new
 
@@ -93,7 +93,12 @@ class TextVault:
     @cached_property
     def marker(self) -> Marker:
         """What makes the marks of this ledger; the key is made on first use."""
-        return Marker(self._checked(key_in(self._key_path, lambda: secrets.token_hex(32).encode())))
+        return Marker(self._checked(key_in(self._key_path, _new_key)))
+
+    def confirm(self, connection: Connection) -> None:
+        """Make sure that both keys are those the ledger is written with. Raises LedgerError."""
+        confirm_key(connection, "texts", self._key_path, _new_key)
+        confirm_key(connection, "bodies", self._bodies_path, Fernet.generate_key)
 
     def trial_marker(self) -> Marker:
         """Give the marker of this ledger, or a passing one where it has no key yet and a trial must not make it."""
@@ -144,6 +149,10 @@ class TextVault:
     @cached_property
     def _fernet(self) -> Fernet:
         return Fernet(key_in(self._bodies_path, Fernet.generate_key))
+
+
+def _new_key() -> bytes:
+    return secrets.token_hex(32).encode()
 
 
 def write(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
@@ -50,8 +49,7 @@ class Streams:
 
     def engine(self, name: str) -> Engine:
         """Open the engine of a stream under the one lease."""
-        with patch.object(self.ledger, "lease", lambda: self._lease):
-            return Engine(self.ledger, name)
+        return Engine(self.ledger, name, lease=self._lease)
 
     def process(self, events: Sequence[Event], horizon: datetime) -> None:
         """Deliver events to the streams their cases belong to, and let time pass in all of them, the first last."""
