@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "check": Place("check", "check", "Name every fault of a rulebook's files."),
     "rulebook": Place("rulebook", "app", "Publish, list and compare the versions of the rulebook."),
     "topics": Place("topics", "app", "Make the topics of Kafka, and say how they differ."),
+    "positions": Place("positions", "app", "Show where workers stand in the topic; accept what it has lost."),
     "keys": Place("keys", "app", "Make, list and revoke the API keys of sources."),
     "readiness": Place("readiness", "readiness", "Say what a source's feed is like, and what to change first."),
     "rules": Place("rules", "app", "List rules with their modes; review and promote them."),

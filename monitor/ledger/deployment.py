@@ -4,16 +4,19 @@ The streams of a ledger are partitions of one topic, and their positions are off
 would mean other events: nothing would be missed loudly, and cases would be judged by half of what happened.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
+from monitor.ledger import audit
 from monitor.ledger.errors import LedgerError
+from monitor.ledger.schema import audit as lines
 from monitor.ledger.schema import meta, positions
 from monitor.ledger.upsert import insert_new
 
 _NAME: Final = "deployment"
+_ACCEPT: Final = "positions.accept"
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -58,6 +61,18 @@ def owner_of(connection: Connection) -> Deployment | None:
     return None if written is None else msgspec.json.decode(written, type=Deployment)
 
 
+def accept_gaps(connection: Connection, deployment: Deployment, actor: str, detail: dict[str, Any]) -> None:
+    """Let the ledger belong to its topic as it is now, though that has lost records, and say so in the audit."""
+    stated = msgspec.json.encode(deployment).decode()
+    connection.execute(update(meta).where(meta.c.name == _NAME).values(value=stated))
+    audit.record(connection, actor, _ACCEPT, deployment.topic, {"topic_id": deployment.topic_id, **detail})
+
+
+def has_accepted_gaps(connection: Connection) -> bool:
+    """Tell whether positions were ever moved by an operator, so that they do not tell how much was taken."""
+    return connection.execute(select(lines.c.seq).where(lines.c.act == _ACCEPT).limit(1)).first() is not None
+
+
 def refuse_other(connection: Connection, asked: Deployment) -> None:
     """Make sure that the ledger belongs to nobody yet, or to workers that read this topic, whatever their group.
 
@@ -85,8 +100,8 @@ def _remedy(owner: Deployment, asked: Deployment) -> str:
         return "check MONITOR_KAFKA_TOPIC, or name the ledger of that topic"
     if owner.topic_id != asked.topic_id:
         return (
-            "the topic was deleted and made again, and its offsets count other records; give the workers an empty "
-            "ledger and load it with 'monitor replay' from this one"
+            "the topic was deleted and made again, and its offsets count other records; restore it, or accept with "
+            "'monitor positions accept' that what this ledger had not read yet of the old one is lost"
         )
     if owner.partitions != asked.partitions:
         return (

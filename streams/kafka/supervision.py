@@ -35,8 +35,7 @@ class PositionLost(RuntimeError):
         else:
             why = "the topic has lost records, or is not the one this ledger was read from"
         super().__init__(
-            f"{what}; {why}. Nothing was taken. Restore the topic, or load a new ledger with 'monitor replay', or "
-            "accept the gap with 'monitor positions accept'"
+            f"{what}; {why}. Nothing was taken. Restore the topic, or accept the gap with 'monitor positions accept'"
         )
 
 

@@ -168,8 +168,8 @@ class _Confirming:
             if found.topic_id != self._topic.topic_id:
                 raise TopicUnusable(
                     f"the topic {self._settings.topic} was deleted and made again: its offsets count other records now "
-                    f"({found.topic_id}, the ledger was read from {self._topic.topic_id}). Nothing was taken. Give the "
-                    "workers an empty ledger and load it with 'monitor replay', or restore the topic"
+                    f"({found.topic_id}, the ledger was read from {self._topic.topic_id}). Nothing was taken. Restore "
+                    "the topic, or accept with 'monitor positions accept' that what was not read of the old one is lost"
                 )
             return
         raise TopicMissing(self._settings.topic)
