@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, Place]] = {
     "try": Place("try_", "try_", "Say what events would do, and store nothing."),
     "verify": Place("verify", "verify", "Check that the ledger says what follows from its events."),
     "digest": Place("digest", "digest", "Print what makes two ledgers the same."),
+    "replay": Place("replay", "replay", "Load an empty ledger from every event of an older one."),
     "seal": Place("seal", "seal", "Sign where every chain of the ledger ends."),
     "evidence": Place("evidence", "app", "Export the evidence on a case as a bundle, and verify bundles."),
     "act": Place("act", "act", "Acknowledge, answer, appeal, supervise or close a finding."),

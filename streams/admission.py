@@ -19,7 +19,8 @@ class Delivery(msgspec.Struct, frozen=True):
     `received_at` None means what a backfill means: when it was recorded, else when it happened. `bound_source` is
     the source the sender's API key is bound to. `fault` is what was found wrong with the delivery
     before it could be taken apart (an array cut off): it is rejected with it. `offset` is its place in a stream that
-    is read from a log, and `copy` says that this heartbeat was read in another stream already.
+    is read from a log, and `copy` says that this heartbeat was read in another stream already. `is_known` says that
+    another ledger has taken it, by the rulebook of then: no source has to be registered for it any more.
     """
 
     raw: bytes = b""
@@ -30,6 +31,7 @@ class Delivery(msgspec.Struct, frozen=True):
     fault: EventError | None = None
     offset: int | None = None
     copy: bool = False
+    is_known: bool = False
 
     @property
     def written(self) -> bytes:
@@ -69,7 +71,7 @@ def admit(delivery: Delivery, rulebook: Rulebook, marker: Marker) -> Admitted:
         event = decode(delivery.written)
     except EventError as error:
         raise Refused(error, None) from error
-    error_found = _objection(event, delivery.bound_source, rulebook)
+    error_found = None if delivery.is_known else _objection(event, delivery.bound_source, rulebook)
     if error_found is not None:
         raise Refused(error_found, event)
     event, said = marker.seal(event)

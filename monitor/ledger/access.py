@@ -248,6 +248,11 @@ class Ledger:
                 f"{self.name}: its tables are of version {found}, this program needs {expected}; "
                 f"use the program that made it, or import its events into a new ledger"
             )
+        if "replay" in stated:
+            raise LedgerError(
+                f"{self.name}: a replay into this ledger is under way or was broken off: it is not whole; wait for its "
+                "end, or replay into another empty database"
+            )
         return stated["ledger_id"]
 
     def _create(self) -> None:

@@ -132,7 +132,7 @@ class Publications:
         audit.record(connection, actor or audit.operator_account(), "rulebook.publish", f"rulebook:{version}", detail)
         if found:
             tell_inspectors(connection, f"rulebook:{version}")
-        self._settle(connection, now)
+        self.settle(connection, now)
         return version
 
     def published(self, connection: Connection) -> list[Published]:
@@ -148,7 +148,7 @@ class Publications:
             for row in rows
         ]
 
-    def _settle(self, connection: Connection, now: datetime) -> None:
+    def settle(self, connection: Connection, now: datetime) -> None:
         """Write the findings that follow from the versions, and from the one in force at each stream's horizon."""
         query = select(positions.c.stream, positions.c.horizon).order_by(positions.c.stream)
         horizons = {row.stream: row.horizon for row in connection.execute(query).all()}

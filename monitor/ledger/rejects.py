@@ -95,6 +95,10 @@ class Vault:
                 f"a reject cannot be decrypted with {self._path}: it was changed, or encrypted with another key"
             ) from None
 
+    def sealed_again(self, raw: bytes, other: "Vault") -> bytes:
+        """Encrypt with this key the bytes of a reject that the key of another vault opens; what expired is empty."""
+        return self._fernet.encrypt(other.decrypt(raw)) if raw else b""
+
     def expire(self, connection: Connection, stream: str, horizon: datetime) -> int:
         """Delete what was delivered too long ago, up to EXPIRED_AT_ONCE of it; reason and digest stay."""
         due = (

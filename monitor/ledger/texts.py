@@ -109,6 +109,23 @@ class TextVault:
         body = _msgpack.encode(Body(mark.hash, case, source, id, said))
         return {"hash": mark.hash, "case": case, "at": at, "body": self._fernet.encrypt(body), "erased_at": None}
 
+    @property
+    def key(self) -> bytes | None:
+        """The key of the marks; None: there is none yet."""
+        return self._checked(existing_key(self._key_path)) if self._key_path.exists() else None
+
+    def adopt(self, key: bytes) -> None:
+        """Make marks with a key from now on. Raises LedgerError where there is another already."""
+        if self._checked(key_in(self._key_path, lambda: key)) != key:
+            raise LedgerError(
+                f"{self._key_path}: this is not the key of the old ledger's texts, and the same text would get another "
+                "mark; move it away, or name one file for both ledgers with MONITOR_TEXT_KEY"
+            )
+
+    def sealed_again(self, encrypted: bytes | None, other: "TextVault") -> bytes | None:
+        """Encrypt with this vault's key a body that another's opens; None: it was erased."""
+        return None if encrypted is None else self._fernet.encrypt(_msgpack.encode(other.open(encrypted)))
+
     def open(self, encrypted: bytes) -> Body:
         """Decrypt a body. Raises LedgerError where it is none, or was encrypted with another key."""
         fernet = Fernet(existing_key(self._bodies_path))
