@@ -19,7 +19,7 @@ KAFKA := build/kafka/.fetched
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench rules-report scenario tools packages lock clean
+.PHONY: help demo test check bench rules-report faults scenario tools packages lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(INSTALLED) ## measure speed and memory, some minutes (FULL=1: all of it
 
 rules-report: $(INSTALLED) ## prove the rules on a simulated year, clean and dirty, many minutes (DAYS=20: a short one)
 	$(RUN)/python scripts/rules_report.py $(if $(DAYS),--days $(DAYS)) $(if $(FEEDS),--feeds $(FEEDS))
+
+faults: $(INSTALLED) ## try every fault on workers behind Kafka, half an hour (FAULTS="poison,disk full": some of them)
+	$(RUN)/python -m scripts.faults $(if $(FAULTS),--only "$(FAULTS)") --json build/faults.json
 
 scenario: $(INSTALLED) ## print the figures that follow from the numbers Yulin published in 2009, about a minute
 	$(RUN)/python scripts/scenario_2009.py

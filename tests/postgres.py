@@ -41,9 +41,9 @@ class CannotStart(RuntimeError):
 class PostgresServer:
     """A server that listens on a socket in a temporary folder; `start`, `kill` and `stop` as often as a test likes."""
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, parent: Path | None = None) -> None:
         self._settings = settings
-        self.folder = Path(tempfile.mkdtemp(prefix="monitor-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="monitor-postgres-", dir=parent))
         self._account: dict[str, Any] = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -106,6 +106,11 @@ class PostgresServer:
                 time.sleep(0.02)
             else:
                 return
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """Kill it with all its processes, by signal 9."""

@@ -156,9 +156,7 @@ class Tape:
                 )
                 yield Entry(at, beat)
 
-    def _event(
-        self, source: str, case: str, kind: EventType, time: datetime, data: EventData | None = None
-    ) -> Event:
+    def _event(self, source: str, case: str, kind: EventType, time: datetime, data: EventData | None = None) -> Event:
         item = self._item
         told: dict[str, Any] = {} if data is None else {"data": data}
         region = self.rulebook.department[item.department].region
