@@ -65,7 +65,7 @@ class Vault:
         return {
             "stream": stream,
             "received_at": received_at,
-            "source": source,
+            "source": _kept(source),
             "code": error.code,
             "field": _kept(error.field),
             "detail": _kept(error.detail),

@@ -155,7 +155,7 @@ class Pump:
         upto = record.offset + 1
         try:
             told = said(record)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except msgspec.DecodeError:
             self._refuse(record)
             return
         match word:

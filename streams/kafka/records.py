@@ -18,7 +18,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from monitor.events import EventError
+from monitor.events import TIME_MAX, TIME_MIN, Code, EventError, Instant
 from streams.admission import Delivery
 from streams.kafka.partitions import partition_of
 
@@ -33,6 +33,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 Headers = list[tuple[str, bytes]]
+HeadersRead = Iterable[tuple[str, bytes | None]]
+"""As programs of others write them: a value may be missing."""
 
 
 class Control(StrEnum):
@@ -50,8 +52,8 @@ _CONTROLS: Final = {kind.value.encode(): kind for kind in Control}
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
     """The value of a control record about a source."""
 
-    source: str = ""
-    complete_until: datetime | None = None
+    source: Code
+    complete_until: Instant | None = None
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ class Incoming(Protocol):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Iterable[tuple[str, bytes]]
+    headers: HeadersRead
 
 
 class _Fault(msgspec.Struct, frozen=True):
@@ -109,7 +111,7 @@ def copies(heartbeat: Delivery, topic: str, partitions: int, home: int) -> list[
 
 def control(kind: Control, topic: str, partition: int, said: Said | None = None) -> Outgoing:
     """Write a word to a partition's owner."""
-    return Outgoing(topic, partition, None, msgspec.json.encode(said or Said()), [(CONTROL, kind.value.encode())])
+    return Outgoing(topic, partition, None, msgspec.json.encode(said or {}), [(CONTROL, kind.value.encode())])
 
 
 def delivery(record: Incoming) -> Delivery:
@@ -128,9 +130,9 @@ def delivery(record: Incoming) -> Delivery:
     )
 
 
-def received_at(record: Incoming, headers: dict[str, bytes]) -> datetime:
+def received_at(record: Incoming, headers: dict[str, bytes | None]) -> datetime:
     """Tell when a record was appended to the topic for the first time."""
-    stated = headers.get(RECEIVED, b"")
+    stated = headers.get(RECEIVED) or b""
     milliseconds = int(stated) if stated.isdigit() and len(stated) < 15 else record.timestamp
     return instant(min(milliseconds, record.timestamp))
 
@@ -144,13 +146,19 @@ def control_of(record: Incoming) -> Control | None:
     """Tell which word to the owner a record is; None: it is an event, or what somebody meant for one."""
     for name, value in record.headers:
         if name == CONTROL:
-            return _CONTROLS.get(value)
+            return _CONTROLS.get(value or b"")
     return None
 
 
 def said(record: Incoming) -> Said:
     """Read what a control record says of a source. Raises msgspec.DecodeError for what no program of ours wrote."""
-    return msgspec.json.decode(record.value or b"", type=Said)
+    try:
+        told = msgspec.json.decode(record.value or b"", type=Said)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
+    if told.complete_until is not None and not TIME_MIN <= told.complete_until < TIME_MAX:
+        raise msgspec.ValidationError("complete_until: not a time an event can have")
+    return told
 
 
 def _fault(written: bytes | None) -> EventError | None:
@@ -158,6 +166,6 @@ def _fault(written: bytes | None) -> EventError | None:
         return None
     try:
         fault = msgspec.json.decode(written, type=_Fault)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return EventError("malformed", "header monitor-fault", "")
     return EventError(fault.code, fault.field, fault.detail)
