@@ -20,9 +20,12 @@ from monitor.ledger.session_lease import SessionLease, holders_of
 LOCK_TIMEOUT_SECONDS: Final = 30
 """How long a writer waits for another's transaction (a publication beside the engine) before it gives up."""
 CONNECT_TIMEOUT_SECONDS: Final = 10
+IDLE_TIMEOUT_SECONDS: Final = 30
+"""How long a writer may keep its locks without a word to the server. A worker that is frozen in the middle of a
+transaction must not keep the one that takes its partitions over waiting; no step of ours takes that long."""
 
 _MAKING_TABLES: Final = 0x6C6564676572  # "ledger": the advisory lock of whoever makes the tables
-_READ_ONLY: Final = "25006"
+_PASSING: Final = {"25006", "25P03"}  # read-only at the moment; the transaction was ended for being idle
 _NO_RIGHT: Final = "42501"
 
 # A writer whose machine is gone must not hold its locks for the two hours systems wait by default.
@@ -55,6 +58,7 @@ class PostgresDatabase:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self.writer: Engine = self._engine.execution_options(isolation_level="READ COMMITTED")
+        event.listen(self.writer, "begin", _end_when_idle)
 
     def exists(self) -> bool:
         """Tell nothing: whether the database is there shows when it is connected to."""
@@ -156,6 +160,12 @@ def _prepare(connection: Any, record: object) -> None:
     connection.autocommit = False
 
 
+def _end_when_idle(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        f"SET LOCAL idle_in_transaction_session_timeout = '{int(IDLE_TIMEOUT_SECONDS * 1000)}ms'"
+    )
+
+
 def _copy(cursor: Any, statement: str, rows: list[tuple[Any, ...]], context: ExecutionContext) -> bool:
     """Send the rows of a COPY; any other statement takes its usual way."""
     types = context.execution_options.get("copy_types")
@@ -171,12 +181,13 @@ def _copy(cursor: Any, statement: str, rows: list[tuple[Any, ...]], context: Exe
 def _tell(context: ExceptionContext) -> DBAPIError | None:
     """Tell an error without the values it is about, for a log may keep it; give the error to raise instead.
 
-    A database that takes no writes at the moment (a standby, say) is counted among what passes.
+    What passes is told as such: a database that takes no writes at the moment (a standby, say), a transaction that
+    was ended because this process stood still in the middle of it.
     """
     error, told = context.sqlalchemy_exception, context.original_exception
     if not isinstance(error, DBAPIError) or not isinstance(told, psycopg.Error):
         return None
-    kind = OperationalError if told.sqlstate == _READ_ONLY else type(error)
+    kind = OperationalError if told.sqlstate in _PASSING else type(error)
     if told.diag.message_detail is None and kind is type(error):
         return None
     told.args = (told.diag.message_primary,)

@@ -18,7 +18,7 @@ from monitor.events import decode
 from streams.admission import Delivery
 from streams.emit.destinations import Rejection, Stopped, Unreachable
 from streams.kafka.producing import Producer, Unsent
-from streams.kafka.records import Outgoing, outgoing
+from streams.kafka.records import Outgoing, in_turn, outgoing
 from streams.kafka.settings import KafkaSettings
 
 _FINAL: Final = (SaslAuthenticationFailedError, AuthorizationError)
@@ -39,7 +39,9 @@ class KafkaDestination:
     def deliver(self, events: Sequence[bytes]) -> Sequence[Rejection | None]:
         """Produce events, each to the partition of its case; return once the broker has them all."""
         try:
-            self._connected().deliver([self._record(event) for event in events])
+            producer = self._connected()
+            for turn in in_turn([self._record(event) for event in events]):
+                producer.deliver(turn)
         except (Unsent, KafkaError) as error:
             cause = error.__cause__ if isinstance(error, Unsent) else error
             if isinstance(cause, MessageSizeTooLargeError) and len(events) == 1:
@@ -66,4 +68,4 @@ class KafkaDestination:
 
     def _record(self, event: bytes) -> Outgoing:
         said = decode(event)
-        return outgoing(Delivery(event), said.case or said.source, self._topic, self._partitions)
+        return outgoing(Delivery(event), said.case or said.source, self._topic, self._partitions, said.case is None)

@@ -16,7 +16,7 @@ from monitor.ledger.texts import Marker
 from monitor.rulebook.model import Rulebook
 from streams.admission import Delivery, Outcome, Refused, admit
 from streams.kafka.producing import Producer
-from streams.kafka.records import Control, Outgoing, Said, control, outgoing
+from streams.kafka.records import Control, Outgoing, Said, control, in_turn, outgoing
 
 _UNREADABLE: Final = ""
 """The key of what names neither case nor source."""
@@ -41,8 +41,10 @@ class Door:
         for delivery in deliveries:
             outcome, key = self._look_at(delivery, rulebook)
             outcomes.append(outcome)
-            records.append(outgoing(_shortened(delivery), key, self._topic, self._partitions))
-        self._producer.deliver(records)
+            heartbeat = outcome.status == "accepted" and outcome.case is None
+            records.append(outgoing(_shortened(delivery), key, self._topic, self._partitions, heartbeat))
+        for turn in in_turn(records):
+            self._producer.deliver(turn)
         return outcomes
 
     def begin_import(self, source: str) -> None:

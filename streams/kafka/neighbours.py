@@ -3,7 +3,7 @@
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.partitions import partition_of
 from streams.kafka.producing import Producer
-from streams.kafka.records import Control, Outgoing, Said, control, copies, outgoing
+from streams.kafka.records import Control, Outgoing, Said, control, copies, in_turn, outgoing
 from streams.neighbours import Elsewhere
 
 
@@ -20,7 +20,8 @@ class OtherPartitions:
 
     def pass_on(self, elsewhere: Elsewhere) -> None:
         """Produce what concerns the others, and wait until the broker has it. Raises Unsent."""
-        self._producer.deliver(self._records(elsewhere))
+        for turn in in_turn(self._records(elsewhere)):
+            self._producer.deliver(turn)
         self._meters.passed_on(elsewhere)
 
     def _records(self, elsewhere: Elsewhere) -> list[Outgoing]:

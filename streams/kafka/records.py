@@ -11,7 +11,7 @@ the event itself does not (all are optional):
     monitor-control    not an event but a word to the partition's owner: see `Control`
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, Protocol
@@ -64,6 +64,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: Headers = []
+    heartbeat: bool = False
 
 
 class Incoming(Protocol):
@@ -83,7 +84,7 @@ class _Fault(msgspec.Struct, frozen=True):
     detail: str
 
 
-def outgoing(delivery: Delivery, key: str, topic: str, partitions: int) -> Outgoing:
+def outgoing(delivery: Delivery, key: str, topic: str, partitions: int, heartbeat: bool = False) -> Outgoing:
     """Write a delivery as a record; `key` is its case, or its source where it has none or cannot be read.
 
     One that was read from a partition already keeps the time it was received at.
@@ -99,14 +100,27 @@ def outgoing(delivery: Delivery, key: str, topic: str, partitions: int) -> Outgo
     if delivery.fault is not None:
         fault = {"code": delivery.fault.code, "field": delivery.fault.field, "detail": delivery.fault.detail}
         headers.append((FAULT, msgspec.json.encode(fault)))
-    return Outgoing(topic, partition_of(key, partitions), key.encode(), delivery.written, headers)
+    return Outgoing(topic, partition_of(key, partitions), key.encode(), delivery.written, headers, heartbeat)
+
+
+def in_turn(records: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Split records into what may be produced together.
+
+    A heartbeat may tell that its source has sent everything up to an instant. It must not reach any partition before
+    the events that it speaks of, and so waits until the broker has acknowledged them.
+    """
+    for heartbeats in (False, True):
+        if turn := [record for record in records if record.heartbeat is heartbeats]:
+            yield turn
 
 
 def copies(heartbeat: Delivery, topic: str, partitions: int, home: int) -> list[Outgoing]:
     """Write a heartbeat for every partition but the one it was read in."""
     record = outgoing(heartbeat, "", topic, partitions)
     headers = [*record.headers, (COPY, b"1")]
-    return [Outgoing(topic, each, None, record.value, headers) for each in range(partitions) if each != home]
+    return [
+        Outgoing(topic, each, None, record.value, headers, heartbeat=True) for each in range(partitions) if each != home
+    ]
 
 
 def control(kind: Control, topic: str, partition: int, said: Said | None = None) -> Outgoing:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from kafka.errors import KafkaError
@@ -16,7 +17,7 @@ from streams.http_sink import SinkRefused
 from streams.kafka.door import Door
 from streams.kafka.identity import TopicUnusable, identity
 from streams.kafka.producing import Producer, Unsent
-from streams.kafka.records import outgoing
+from streams.kafka.records import in_turn, outgoing
 from streams.kafka.settings import KafkaSettings
 from streams.simulator.posting import Posted
 
@@ -67,10 +68,13 @@ class KafkaPoster:
     def post(self, events: Sequence[Event]) -> Posted:
         """Produce events; return once the broker has acknowledged them all."""
         records = [
-            outgoing(Delivery(event=event), event.case or event.source, self._topic, self._partitions)
+            outgoing(
+                Delivery(event=event), event.case or event.source, self._topic, self._partitions, event.case is None
+            )
             for event in events
         ]
-        _patiently(lambda: self._producer.deliver(records), self._waiting)
+        for turn in in_turn(records):
+            _patiently(partial(self._producer.deliver, turn), self._waiting)
         return Posted(accepted=len(records))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from monitor.ledger import LeaseHeld, Ledger, LedgerError
 from monitor.ledger.lease import Holder
+from monitor.ledger.positions import take_over
 from monitor.ledger.schema import meta
 from monitor.ledger.upsert import COPY_ROWS_MIN, append
 from monitor.ledger.views import VIEWS
@@ -300,3 +301,22 @@ def test_an_engine_that_does_not_notice_is_fenced_all_the_same(url: str, monkeyp
             engine.tick(at(9))
         other.close()
         assert [entry.event.id for entry in ledger.entries("c1")] == ["apply"]
+
+
+def test_a_writer_frozen_in_its_transaction_loses_its_locks(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who stands still with a stream locked is put out by the server, so that its successor need not wait for ever."""
+    monkeypatch.setattr("monitor.ledger.postgresql.IDLE_TIMEOUT_SECONDS", 0.2)
+    with Ledger.open(url) as frozen, Ledger.open(url) as successor:
+
+        def stand_still() -> None:
+            with frozen.write() as connection:
+                take_over(connection, "city/0")
+                with successor.write() as other:
+                    assert take_over(other, "city/0").epoch == 1
+                connection.execute(text("SELECT 1"))
+
+        with pytest.raises(OperationalError, match="idle"):
+            stand_still()
+        with frozen.read() as connection:
+            connection.execute(text("SELECT pg_sleep(0.5)"))
+            assert connection.execute(text("SELECT count(*) FROM positions")).scalar_one() == 1
