@@ -5,23 +5,16 @@ topic of rejects, not here.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
-from kafka.errors import (
-    AuthorizationError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    SaslAuthenticationFailedError,
-)
+from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
 
 from monitor.events import decode
 from streams.admission import Delivery
 from streams.emit.destinations import Rejection, Stopped, Unreachable
+from streams.kafka.connecting import BrokerUnusable
 from streams.kafka.producing import Producer, Unsent
 from streams.kafka.records import Outgoing, in_turn, outgoing
 from streams.kafka.settings import KafkaSettings
-
-_FINAL: Final = (SaslAuthenticationFailedError, AuthorizationError)
 
 
 class KafkaDestination:
@@ -46,7 +39,7 @@ class KafkaDestination:
             cause = error.__cause__ if isinstance(error, Unsent) else error
             if isinstance(cause, MessageSizeTooLargeError) and len(events) == 1:
                 return [Rejection("too_large", "event", f"{len(events[0])} bytes", str(cause), "")]
-            if isinstance(cause, _FINAL):
+            if isinstance(cause, AuthorizationError) or (isinstance(cause, BrokerUnusable) and cause.lasting):
                 raise Stopped(
                     f"kafka://{self._topic} refuses: {cause}. Nothing more is delivered until user, password or rights "
                     "are put right and the program started again; every event stays in the spool"

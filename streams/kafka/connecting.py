@@ -41,6 +41,11 @@ class BrokerUnusable(KafkaError):  # type: ignore[misc]  # it has no types
     def __str__(self) -> str:
         return self.say("en")
 
+    @property
+    def lasting(self) -> bool:
+        """Tell that it stays so until somebody changes something: trying again is of no use."""
+        return self.key in ("kafka.credentials", "kafka.forbidden", "kafka.no_servers")
+
     def say(self, lang: Lang) -> str:
         """Say it in a language."""
         return text(self.key, lang, **self.params)
@@ -62,7 +67,7 @@ def connected(
             except KafkaTimeoutError as error:
                 final = next((reason for reason in reasons if isinstance(reason, _CREDENTIALS)), None)
                 if final is not None or left <= _ATTEMPT_SECONDS:
-                    raise _explained(final or [error, *reasons][-1], settings) from error
+                    raise _unusable(final or [error, *reasons][-1], settings) from error
 
 
 @contextmanager
@@ -72,9 +77,16 @@ def administrator(settings: KafkaSettings, seconds: float = CONNECT_SECONDS) -> 
     try:
         yield client
     except AuthorizationError as error:
-        raise BrokerUnusable("kafka.forbidden", **_who(settings), detail=type(error).__name__) from error
+        raise BrokerUnusable("kafka.forbidden", **_who(settings), detail=_refused(error)) from error
     finally:
         client.close()
+
+
+def explained(error: Exception, settings: KafkaSettings) -> str:
+    """Say what a client was refused so that it can be put right."""
+    if isinstance(error, AuthorizationError):
+        return str(BrokerUnusable("kafka.forbidden", **_who(settings), detail=_refused(error)))
+    return str(error)
 
 
 def _made(make: Callable[..., Client], options: dict[str, Any]) -> Client:
@@ -93,7 +105,7 @@ def _made(make: Callable[..., Client], options: dict[str, Any]) -> Client:
         raise
 
 
-def _explained(reason: Exception, settings: KafkaSettings) -> BrokerUnusable:
+def _unusable(reason: Exception, settings: KafkaSettings) -> BrokerUnusable:
     """Say what to look at, as far as can be told from why a connection failed."""
     who, detail = _who(settings), str(reason)
     if isinstance(reason, _CREDENTIALS):
@@ -101,6 +113,11 @@ def _explained(reason: Exception, settings: KafkaSettings) -> BrokerUnusable:
     if settings.security.endswith("SSL") and "ssl" in detail.lower():
         return BrokerUnusable("kafka.tls", **who, detail=detail)
     return BrokerUnusable("kafka.unreachable", **who, detail=detail)
+
+
+def _refused(error: Exception) -> str:
+    """Name what was refused, and for which topic where the error knows it."""
+    return " ".join([type(error).__name__, *(str(each) for each in error.args if len(str(each)) < 250)])
 
 
 def _who(settings: KafkaSettings) -> dict[str, object]:

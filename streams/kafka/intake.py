@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 import structlog
-from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -16,7 +15,7 @@ from monitor.ledger import Ledger
 from streams.admission import Delivery, Outcome
 from streams.intake import Unavailable
 from streams.kafka.door import Door
-from streams.kafka.producing import Producer, Unsent
+from streams.kafka.producing import NotSent, Producer, Unsent
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.topic_watch import TopicWatch
 
@@ -54,8 +53,7 @@ class KafkaIntake:
 
     def __init__(self, ledger: Ledger, settings: KafkaSettings, watch: TopicWatch, meters: IntakeMeters) -> None:
         self._ledger, self._settings, self._watch, self._meters = ledger, settings, watch, meters
-        self._producer: Producer | None = None
-        self._connecting = threading.Lock()
+        self._producer = Producer(settings)
         meters.reachable.set_function(lambda: watch.reachable)
         self._workers = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
         self._lock = threading.Lock()
@@ -96,8 +94,7 @@ class KafkaIntake:
         """Wait until everything taken is acknowledged, or given up, and close every connection to the broker."""
         self._stopping = True
         self._workers.shutdown()
-        if self._producer is not None:
-            self._producer.close()
+        self._producer.close()
 
     def _run(self, events: int, act: Callable[[Door], T]) -> Future[T]:
         """Do something at the door in a thread of our own. Raises Unavailable, and so does the future."""
@@ -110,7 +107,10 @@ class KafkaIntake:
 
         def work() -> T:
             try:
-                done = act(Door(self._ledger, self._connected(), self._settings.topic, partitions))
+                done = act(Door(self._ledger, self._producer, self._settings.topic, partitions))
+            except NotSent as error:
+                log.warning("nothing could be sent to the broker", error=str(error))
+                raise Unavailable("broker") from error
             except Unsent as error:
                 log.warning("the broker did not acknowledge a request", error=str(error))
                 raise Unavailable("ambiguous") from error
@@ -131,17 +131,6 @@ class KafkaIntake:
         if not self._watch.reachable or topic is None:
             raise Unavailable("broker")
         return topic.partitions
-
-    def _connected(self) -> Producer:
-        """Give the producer, made once the broker is there: it may be down when this process starts."""
-        with self._connecting:
-            if self._producer is None:
-                try:
-                    self._producer = Producer(self._settings)
-                except KafkaError as error:
-                    log.warning("no producer could be connected", error=str(error))
-                    raise Unavailable("broker") from error
-            return self._producer
 
     def _release(self, events: int) -> None:
         with self._lock:
