@@ -7,9 +7,11 @@ offset committed to the broker: positions stand in the ledger, with what was con
 import asyncio
 import math
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -200,6 +202,7 @@ def _app(settings: KafkaSettings) -> faust.App:
         broker_session_timeout=settings.session_seconds,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=1 << 20,
+        datadir=Path(tempfile.gettempdir()) / f"monitor-faust-{os.getuid()}",  # it makes folders for tables we lack
         stream_buffer_maxsize=16,  # runs, not records
         stream_publish_on_commit=False,
         stream_recovery_delay=0.0,

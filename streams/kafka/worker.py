@@ -119,6 +119,7 @@ def _serve(worker: Worker) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     process = faust.Worker(worker.app, override_logging=False, redirect_stdouts=False, quiet=True, loop=loop)
+    process.spinner = None  # it would draw into the log
     try:
         process.execute_from_commandline()
     except SystemExit as end:

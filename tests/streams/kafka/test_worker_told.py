@@ -47,7 +47,7 @@ class Worker:
             for name, value in named.items():
                 patch.setenv(name, value)
             command = [sys.executable, "-m", "monitor.cli", "worker", "--ledger", url, "--metrics-port", "0"]
-            self.process = subprocess.Popen(command, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     @property
     def said(self) -> str:
