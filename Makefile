@@ -19,7 +19,7 @@ KAFKA := build/kafka/.fetched
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench rules-report faults scenario tools packages lock clean
+.PHONY: help demo stack test check bench rules-report faults scenario tools packages lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: $(INSTALLED) ## watch a simulated city being supervised live
 
 test: check ## run every check and every test
 	$(RUN)/python -m pytest
+
+stack: $(INSTALLED) ## watch workers on Kafka and PostgreSQL supervise a simulated city, without Docker
+	$(RUN)/python -m scripts.stack
 
 check: $(INSTALLED) ## lint, format, types and layering, in under a minute
 	$(RUN)/ruff check
@@ -69,10 +72,13 @@ $(KAFKA): tests/pom.xml | packages
 	mvn --quiet --batch-mode --file tests/pom.xml dependency:copy-dependencies
 	@touch $@
 
-lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml (UPGRADE=1: newest versions)
-	CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --extra dev --generate-hashes \
-	  --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+LOCKED = CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: $(INSTALLED) ## write both locks anew from pyproject.toml (UPGRADE=1: newest versions)
+	$(LOCKED) --extra dev $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+	@# What an image runs with: the same versions, without the tools.
+	$(LOCKED) --constraint requirements.lock --output-file requirements.run.lock pyproject.toml
 
 clean: ## remove the environment and everything the tools left behind
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
