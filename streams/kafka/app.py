@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 from kafka.errors import KafkaError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -120,12 +121,26 @@ class Worker:
             try:
                 busy = self.supervision.tick()
                 attempt = 0
+                await self._take_back()
             except PASSING as error:
                 await self._wait(error, attempt, -1, -1)
                 attempt += 1
             except Exception as error:  # noqa: BLE001  as above
                 self._fail(error)
             await asyncio.sleep(0.001 if busy else TICK_SECONDS)
+
+    async def _take_back(self) -> None:
+        """Become the writer again of what another has taken over, where the group leaves it to this worker for good.
+
+        Who overtakes rightly has the group's word, and this worker hears of it within its session. Who was late, and
+        acted on a word that held no longer, gives up: without this nobody would read the partition any more.
+        """
+        overtaken_at = self.supervision.overtaken_at
+        if overtaken_at is None or self.rebalancing_since is not None:
+            return
+        if time.monotonic() > overtaken_at + self.settings.session_seconds:
+            log.warning("the group has left partitions to this worker that another took over; they are taken back")
+            await self._on_assigned(self.app, signal=None)
 
     async def _confirm_topic(self) -> None:
         """Look now and then whether the topic is still the one the ledger was read from."""
@@ -158,25 +173,30 @@ class Worker:
         generation, attempt = self._generation, 0
         while generation == self._generation:
             try:
-                await self._take_over()
+                await self._take_over(generation)
+                return
             except PASSING as error:
                 await self._wait(error, attempt, -1, -1)
                 attempt += 1
-                continue
+            except IllegalStateError:
+                return  # they were taken away meanwhile; the rebalance that does so ends here too
             except Exception as error:  # noqa: BLE001  as above
                 self._fail(error)
-            self.rebalancing_since = None
-            return
 
-    async def _take_over(self) -> None:
+    async def _take_over(self, generation: int) -> None:
         consumer: Any = self.app.consumer
         assigned = [each for each in consumer.assignment() if each.topic == self.settings.topic]
         begins = await consumer.earliest_offsets(*assigned) if assigned else {}
         ends = await consumer.highwaters(*assigned) if assigned else {}
+        if generation != self._generation:
+            return  # they are no longer ours: to take them over now would fence their owner
         reach = {each.partition: (begins[each], ends[each]) for each in assigned}
         positions = self.supervision.take_over(reach.keys(), reach)
         if positions:
             await consumer.seek_wait({each: positions[each.partition] for each in assigned})
+        if generation != self._generation:
+            return
+        self.rebalancing_since = None
         self.meters.rebalanced()
         self.on_owned(self.supervision.partitions)
         log.info("ready", partitions=self.supervision.partitions)

@@ -60,6 +60,8 @@ class Supervision:
         self._pumps: dict[int, Pump] = {}
         self._saved: dict[int, float] = {}
         self._turn = 0
+        self.overtaken_at: float | None = None
+        """Since when another worker writes a partition that the group did not take away, by the monotonic clock."""
 
     @property
     def partitions(self) -> list[int]:
@@ -99,7 +101,7 @@ class Supervision:
 
     def let_go(self) -> None:
         """Own nothing any more."""
-        self._pumps = {}
+        self._pumps, self.overtaken_at = {}, None
 
     def take(self, partition: int, records: Sequence[Incoming]) -> bool:
         """Take a run of records; tell whether the partition is owned. Raises what a pump raises, but not Fenced."""
@@ -152,5 +154,6 @@ class Supervision:
     def _lose(self, partition: int) -> None:
         """Drop a partition that another worker has taken over."""
         del self._pumps[partition]
+        self.overtaken_at = self.overtaken_at or time.monotonic()
         self._meters.fenced()
         log.warning("another worker writes this partition now; it is dropped", partition=partition)

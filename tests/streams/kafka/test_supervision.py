@@ -131,3 +131,17 @@ def test_position_is_saved_though_nothing_happens(office: Office, monkeypatch: p
     assert worker.tick()
     assert office.position() == 4
     assert not worker.tick()
+
+
+def test_being_overtaken_is_known_until_the_partitions_are_taken_over_anew(office: Office) -> None:
+    """A worker that the group leaves a partition to, and that another wrote meanwhile, knows that nobody reads it."""
+    owner, late = office.worker(), office.worker()
+    owner.take_over({0}, {0: (0, 3)})
+    assert owner.overtaken_at is None
+    late.take_over({0}, {0: (0, 3)})
+    owner.take(0, office.log.records[:1])
+    assert owner.overtaken_at is not None
+    owner.take_over({0}, {0: (0, 3)})
+    assert owner.overtaken_at is None
+    assert owner.take(0, office.log.records)
+    assert office.position() == 3

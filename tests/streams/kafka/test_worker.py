@@ -18,6 +18,7 @@ from monitor.ledger import Ledger
 from monitor.ledger.schema import journal, positions
 from monitor.ledger.verify import verify
 from streams.admission import Delivery
+from streams.engine import Engine
 from streams.kafka.producing import Producer
 from streams.kafka.records import outgoing
 from streams.kafka.settings import KafkaSettings
@@ -189,3 +190,20 @@ def test_worker_without_a_broker_is_told_how_to_name_one(city: City) -> None:
     city.configure(SERVERS="")
     assert ended(city.worker()) == 2
     assert "MONITOR_KAFKA_SERVERS" in (city.folder / "worker.log").read_text(encoding="utf-8")
+
+
+def test_partition_taken_over_by_nobody_of_the_group_is_taken_back(city: City) -> None:
+    """Who overtakes a worker without the group's word and then goes leaves no partition that nobody reads."""
+    process = city.worker()
+    city.produce(applications(1))
+    eventually(lambda: len(city.journalled()) == 1)
+    with Ledger.open(city.ledger, folder=city.folder) as book:
+        lease = book.lease(shared=True)
+        for partition in range(PARTITIONS):
+            Engine(book, f"{city.topic}/{partition}", lease=lease)
+        lease.release()
+    city.produce(applications(12))
+    eventually(lambda: len(city.journalled()) == 12)
+    assert any("taken back" in line["event"] for line in city.said())
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == 0
