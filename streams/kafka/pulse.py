@@ -32,6 +32,7 @@ class Pulses:
     def __init__(self, settings: KafkaSettings) -> None:
         self.partitions: Collection[int] = ()
         self.ends: dict[int, int] = {}
+        self.failure: BaseException | None = None
         self._settings = settings
         self._landed: dict[int, tuple[int, float]] = {}
         self._stopping = threading.Event()
@@ -61,6 +62,13 @@ class Pulses:
         return known is not None and known[1] < before
 
     def _run(self) -> None:
+        try:
+            self._send_until_stopped()
+        except BaseException as failure:
+            self.failure = failure
+            log.critical("the pulses failed; no deadline passes any more", exc_info=failure)
+
+    def _send_until_stopped(self) -> None:
         producer: KafkaProducer | None = None
         failing = False
         while not self._stopping.wait(PULSE_SECONDS):

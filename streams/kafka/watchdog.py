@@ -52,7 +52,13 @@ class Watchdog:
                 looked = now
                 continue
             looked = now
-            if (what := self._watched.standstill(now)) is not None:
+            if (what := self._look(now)) is not None:
                 log.critical("no progress; the worker ends, to be started again", what=what)
                 self._end(EXIT_STALLED)
                 return
+
+    def _look(self, now: float) -> str | None:
+        try:
+            return self._watched.standstill(now)
+        except Exception as error:  # noqa: BLE001  a watchdog that cannot look must not look as if all were well
+            return f"it cannot be told: {error!r}"

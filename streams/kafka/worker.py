@@ -102,6 +102,8 @@ class Progress:
             return "the event loop"
         if self._relay.failure is not None:
             return "the relay"
+        if self._pulses.failure is not None:
+            return "the pulses"
         if worker.membership_ended:
             return "membership in the group"
         if worker.troubled > before:

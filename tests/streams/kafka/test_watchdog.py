@@ -24,6 +24,12 @@ def worker(**changed: Any) -> Any:
     return SimpleNamespace(supervision=supervision, **(well | changed))
 
 
+def progress(watched: Any, beating: Pulses) -> Progress:
+    """Look at a worker whose relay does well."""
+    relay: Any = SimpleNamespace(failure=None)
+    return Progress(watched, beating, relay)
+
+
 def pulses(offset: int, landed_at: float) -> Pulses:
     """Make pulses of which one has landed in partition 3."""
     made = Pulses(KafkaSettings())
@@ -44,7 +50,7 @@ def pulses(offset: int, landed_at: float) -> Pulses:
 )
 def test_standstill_is_named(changed: dict[str, Any], what: str | None) -> None:
     """What has stood still for too long is said; what is tried again and again has not."""
-    assert Progress(worker(**changed), Pulses(KafkaSettings())).standstill(NOW) == what
+    assert progress(worker(**changed), Pulses(KafkaSettings())).standstill(NOW) == what
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_standstill_is_named(changed: dict[str, Any], what: str | None) -> None:
 )
 def test_pulse_that_is_not_read_is_a_standstill(offset: int, landed_at: float, stands: bool) -> None:
     """A record that lies in the log for long, at or behind the position, shows that nothing is read any more."""
-    said = Progress(worker(), pulses(offset, landed_at)).standstill(NOW)
+    said = progress(worker(), pulses(offset, landed_at)).standstill(NOW)
     assert said == ("reading of partition 3, at offset 7" if stands else None)
 
 
@@ -89,3 +95,30 @@ def test_frozen_process_gets_its_chance_first(monkeypatch: pytest.MonkeyPatch) -
         time.sleep(0.01)
     dog.stop()
     assert looks[0] == 100.01
+
+
+def test_watchdog_that_cannot_look_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the watchdog's own is a standstill: nobody would watch any more."""
+    monkeypatch.setattr(watchdog, "WATCH_SECONDS", 0.01)
+    ended = threading.Event()
+
+    def broken(now: float) -> str | None:
+        raise AttributeError("_coordinator")
+
+    Watchdog(SimpleNamespace(standstill=broken), lambda status: ended.set()).start()
+    assert ended.wait(20)
+
+
+def test_pulses_that_failed_are_a_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When no pulse will ever be sent again the worker does not go on as if time passed."""
+    monkeypatch.setattr("streams.kafka.pulse.PULSE_SECONDS", 0.01)
+    beating = Pulses(KafkaSettings(servers="127.0.0.1:1"))
+
+    def broken() -> None:
+        raise ValueError("no such option")
+
+    monkeypatch.setattr(beating, "_connect", broken)
+    beating.start()
+    beating._thread.join(20)
+    assert isinstance(beating.failure, ValueError)
+    assert progress(worker(), beating).standstill(NOW) == "the pulses"
