@@ -16,7 +16,7 @@ from monitor.ledger.deployment import Deployment, claim
 from monitor.ledger.digest import digest
 from monitor.ledger.schema import journal, positions, rejects, sources
 from monitor.ledger.verify import verify
-from streams.engine import Engine
+from streams.engine import Delivery, Engine
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Unsent
@@ -307,6 +307,17 @@ def test_case_of_another_partition_is_passed_on(one_of_four: Station) -> None:
     assert all(each.partition != 0 for each in passed)
     received = {dict(each.headers)["monitor-received"] for each in passed}
     assert received == {str(one_of_four.log.records[0].timestamp).encode()}
+
+
+def test_case_known_to_its_own_partition_is_passed_on(one_of_four: Station) -> None:
+    """What comes here of a case that its own partition has in the ledger already goes there all the same."""
+    away = next(f"case-{n}" for n in range(40) if not one_of_four._neighbours.is_home(f"case-{n}"))
+    its_own = Engine(one_of_four.ledger, "case-events/3", assess_plainly, lease=one_of_four.lease)
+    its_own.process([Delivery(event=event("apply", away), received_at=at(1), offset=0)], at(1), 1)
+    one_of_four.log.append(event("accept", away), at(2))
+    one_of_four.pump.take(one_of_four.log.records)
+    assert one_of_four.journalled() == [f"{away}-apply"]
+    assert [each.key for each in one_of_four.broker.taken] == [away.encode()]
 
 
 def test_nothing_is_committed_that_could_not_be_passed_on(one_of_four: Station) -> None:
