@@ -20,6 +20,7 @@ from monitor.ledger.upsert import append
 from monitor.verdict import Severity
 
 Topic = Literal["findings", "rejected"]
+TOPICS: Final[tuple[Topic, ...]] = ("findings", "rejected")
 
 SeverityName = Literal["notice", "warning", "promised_breach", "statutory_breach"]
 SEVERITY_NAMES: Final[dict[Severity, SeverityName]] = {
@@ -80,10 +81,9 @@ _TYPES: Final[dict[str, type[FindingMessage | RejectMessage]]] = {"findings": Fi
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A message that was not relayed yet: which one, to which topic, under which key."""
+    """A message that was not relayed yet: which one, and under which key."""
 
     seq: int
-    topic: Topic
     key: str
     message: Message
 
@@ -98,9 +98,10 @@ def tell(connection: Connection, stream: str, topic: Topic, messages: Sequence[t
         append(connection, relays, rows)
 
 
-def waiting(connection: Connection, ledger: str, streams: Collection[str], limit: int) -> list[Waiting]:
-    """Read the oldest messages of some streams, in the order in which they were committed within each."""
-    query = select(relays).where(relays.c.stream.in_(sorted(streams))).order_by(relays.c.seq).limit(limit)
+def waiting(connection: Connection, ledger: str, topic: Topic, streams: Collection[str], limit: int) -> list[Waiting]:
+    """Read the oldest messages of some streams to a topic, in the order in which they were committed within each."""
+    wanted = (relays.c.topic == topic) & relays.c.stream.in_(sorted(streams))
+    query = select(relays).where(wanted).order_by(relays.c.seq).limit(limit)
     return [_waiting(row, ledger) for row in connection.execute(query).mappings()]
 
 
@@ -123,7 +124,7 @@ def known_field(field: str) -> str:
 def _waiting(row: RowMapping, ledger: str) -> Waiting:
     message = msgspec.json.decode(row["message"], type=_TYPES[row["topic"]])
     numbered = msgspec.structs.replace(message, ledger=ledger, seq=row["seq"])
-    return Waiting(row["seq"], row["topic"], row["key"], numbered)
+    return Waiting(row["seq"], row["key"], numbered)
 
 
 def _fields() -> frozenset[str]:

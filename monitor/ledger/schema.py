@@ -262,7 +262,7 @@ relays = Table(
     Column("topic", String, nullable=False),  # findings, rejected
     Column("key", String, nullable=False),
     Column("message", LargeBinary, nullable=False),  # JSON
-    Index("relays_waiting", "stream", "seq"),
+    Index("relays_waiting", "topic", "stream", "seq"),
 )
 
 rejects = Table(

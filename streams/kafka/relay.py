@@ -50,29 +50,44 @@ class Relay:
             if owner_of(connection) is None:
                 raise LedgerError(f"{ledger.name}: this ledger belongs to no deployment, so it keeps no messages")
         self._ledger, self._producer = ledger, producer
-        self._topics = {"findings": settings.findings_topic, "rejected": settings.rejected_topic}
+        self._names: dict[relays.Topic, str] = {
+            "findings": settings.findings_topic,
+            "rejected": settings.rejected_topic,
+        }
 
     def relay(self, streams: Collection[str]) -> int:
-        """Publish the oldest messages of some streams, at most MESSAGES_MAX; return how many.
+        """Publish the oldest messages of some streams, at most MESSAGES_MAX to each topic; return how many.
 
-        Raises Unsent or the database's error: then they are published once more by the next pass.
+        Raises Unsent or the database's error: then they are published once more by the next pass. A topic that takes
+        nothing keeps nothing back from the other.
         """
-        with self._ledger.read() as connection:
-            waiting = relays.waiting(connection, self._ledger.id, streams, MESSAGES_MAX)
-        if waiting:
-            self._producer.deliver([self._record(each) for each in waiting])
-            with self._ledger.write() as connection:
-                relays.take_out(connection, [each.seq for each in waiting])
-        return len(waiting)
+        relayed, failure = 0, None
+        for topic in relays.TOPICS:
+            try:
+                relayed += self._relay(topic, streams)
+            except Unsent as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return relayed
 
     def backlog(self, streams: Collection[str]) -> int:
         """Count the messages of some streams that wait."""
         with self._ledger.read() as connection:
             return relays.backlog(connection, streams)
 
-    def _record(self, waiting: relays.Waiting) -> Outgoing:
-        key = waiting.key.encode() or None
-        return Outgoing(self._topics[waiting.topic], None, key, msgspec.json.encode(waiting.message))
+    def _relay(self, topic: relays.Topic, streams: Collection[str]) -> int:
+        with self._ledger.read() as connection:
+            waiting = relays.waiting(connection, self._ledger.id, topic, streams, MESSAGES_MAX)
+        if waiting:
+            self._producer.deliver([_record(self._names[topic], each) for each in waiting])
+            with self._ledger.write() as connection:
+                relays.take_out(connection, [each.seq for each in waiting])
+        return len(waiting)
+
+
+def _record(topic: str, waiting: relays.Waiting) -> Outgoing:
+    return Outgoing(topic, None, waiting.key.encode() or None, msgspec.json.encode(waiting.message))
 
 
 class RelayMeters:
@@ -137,7 +152,7 @@ class RelayThread:
         self._failed = 0
         self._meters.relayed.inc(relayed)
         self._meters.last_success.set(time.time())
-        if relayed < MESSAGES_MAX:
+        if relayed < MESSAGES_MAX:  # to none of the topics was there more
             self._meters.backlog.set(0)
             return PAUSE_SECONDS
         self._count(streams)

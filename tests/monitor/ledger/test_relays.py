@@ -61,7 +61,8 @@ def engine(partitions: Partitions) -> Engine:
 def told(ledger: Ledger, *streams: str) -> list[Waiting]:
     """Read what waits to be relayed."""
     with ledger.read() as connection:
-        return relays.waiting(connection, ledger.id, streams or (STREAM,), 100)
+        found = [relays.waiting(connection, ledger.id, topic, streams or (STREAM,), 100) for topic in relays.TOPICS]
+    return [each for of_topic in found for each in of_topic]
 
 
 def findings_told(ledger: Ledger) -> list[tuple[str, str]]:

@@ -95,6 +95,24 @@ def test_rejects_go_to_their_own_topic(ledger: Ledger, partitions: Partitions) -
     assert [record.key for record in broker.records if record.topic == "city-rejected"] == [b"hall", None]
 
 
+def test_a_topic_that_takes_nothing_keeps_nothing_back_from_the_other(ledger: Ledger, partitions: Partitions) -> None:
+    """Findings are published, once, while rejects cannot be; those wait, and the failure is told."""
+    partitions.engine(assess_plainly).process([Delivery(b"{", at(9))], at(9))
+    broker = Taken()
+    relay = Relay(ledger, broker, SETTINGS)
+
+    def no_rejects() -> None:
+        if broker.records[-1].topic == "city-rejected":
+            _unsent()
+
+    broker.fail = no_rejects
+    for _ in range(2):
+        with pytest.raises(Unsent):
+            relay.relay({STREAM})
+    assert [record.topic for record in broker.records] == 3 * ["city-findings"] + 2 * ["city-rejected"]
+    assert relay.backlog({STREAM}) == 1
+
+
 def test_a_pass_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much waits, a pass publishes so much; the next goes on where it ended."""
     monkeypatch.setattr(relaying, "MESSAGES_MAX", 2)

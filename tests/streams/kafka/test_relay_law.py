@@ -40,10 +40,9 @@ def folded(ledger: Ledger) -> set[tuple[object, ...]]:
     """Keep the last message of each finding, as a reader of the topic does."""
     held: dict[str, FindingMessage] = {}
     with ledger.read() as connection:
-        messages = [each.message for each in relays.waiting(connection, ledger.id, {STREAM}, 100_000)]
+        messages = [each.message for each in relays.waiting(connection, ledger.id, "findings", {STREAM}, 100_000)]
     for message in messages:
-        if not isinstance(message, FindingMessage):
-            continue
+        assert isinstance(message, FindingMessage)
         before = held.get(message.id)
         assert (message.act == "raise") == (before is None), "raised once until it is withdrawn"
         if message.act == "withdraw":
