@@ -192,12 +192,13 @@ class Turn:
         if self._neighbours is not None and not delivery.copy:
             if state.live and not was_live:
                 self._elsewhere.live.append(event.source)
-            if standing is None and not known:
-                self._elsewhere.heartbeats.append(delivery)
+            if not known and judging.completed_by(event) is not None:
+                self._elsewhere.heartbeats.append(delivery)  # others need only know how far the source is complete
         if known:
-            state.duplicate += 1
+            state.duplicate += not delivery.copy
             return Outcome("duplicate", event.id, event.case)
         state.applied += 1
+        state.copied += delivery.copy
         seen[event.case].add(identity)
         received_at, content_hash = admitted.received_at, admitted.content_hash
         seq = self._tail.append(event, admitted.content, content_hash, received_at, admitted.backfill)

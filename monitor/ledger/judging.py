@@ -30,6 +30,7 @@ class SourceState(msgspec.Struct):
     applied: int = 0
     duplicate: int = 0
     rejected: int = 0
+    copied: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -127,11 +128,12 @@ def load_states(connection: Connection, stream: str) -> dict[str, SourceState]:
 def all_states(connection: Connection) -> dict[str, SourceState]:
     """Read what all streams together know of each source, by code.
 
-    Each delivery was counted by one stream. A case is judged by what its own stream knows; here a source is complete
+    Each delivery counts once: a heartbeat that was passed on stands in the journal of every stream, but is no other
+    event for it. A case is judged by what its own stream knows; here a source is complete
     as far as it is in every stream that an end was told, and held while it is in one.
     """
     columns = sources.c
-    sums = (columns.applied, columns.duplicate, columns.rejected)
+    sums = (columns.applied, columns.duplicate, columns.rejected, columns.copied)
     latest = (columns.imported_at, columns.last_event_time, columns.last_received_at)
     earliest = (columns.complete_until, columns.imported_until, columns.hold)
     query = select(
@@ -144,7 +146,8 @@ def all_states(connection: Connection) -> dict[str, SourceState]:
     states = {}
     for row in connection.execute(query).mappings():
         known: dict[str, Any] = {name: row[name] for name in SourceState.__struct_fields__}
-        states[row["source"]] = SourceState(**known | {"live": bool(row["live"])})
+        known |= {"live": bool(row["live"]), "applied": row["applied"] - row["copied"], "copied": 0}
+        states[row["source"]] = SourceState(**known)
     return states
 
 

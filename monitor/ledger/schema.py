@@ -204,6 +204,7 @@ sources = Table(
     Column("applied", BigInteger, nullable=False),
     Column("duplicate", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
+    Column("copied", BigInteger, nullable=False),  # of those applied: heartbeats that another stream was sent
 )
 
 rulebooks = Table(

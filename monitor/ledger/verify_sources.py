@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Connection, Row, func, select
 
 from monitor.events import EVENT_BYTES_MAX
+from monitor.ledger.apart import is_alone
 from monitor.ledger.deployment import has_accepted_gaps, owner_of
 from monitor.ledger.difference import Difference, compare
 from monitor.ledger.errors import LedgerError
@@ -31,6 +32,8 @@ def verify_sources(connection: Connection, position: Row[Any], told: Journalled)
             facts = replace(facts, live=True)
         yield from compare("sources", key, _expected(facts, row), row)
         yield from compare("sources", key, msgspec.structs.asdict(imports.get(row.source, ImportState())), row)
+        if not 0 <= row.copied <= (0 if is_alone(stream) else row.applied):
+            yield Difference("sources", key, "copied", "heartbeats that another stream was sent", str(row.copied))
         taken += row.applied + row.duplicate + row.rejected
     for of_stream, source in sorted(told.sources):
         if of_stream == stream and source not in known:

@@ -249,10 +249,11 @@ def test_a_publication_settles_silence_for_all_streams(two: Streams) -> None:
 
 
 def test_a_heartbeat_read_in_every_stream_is_one(two: Streams, tmp_path: Path) -> None:
-    """The digest holds it once, as of a ledger that read it once."""
+    """The digest holds it once and it counts once, as of a ledger that read it once; so does its repetition."""
     told = heartbeat("hall", "h1", at(days=1))
-    for engine in two.engines:
-        engine.process(delivered(told), at(days=1))
+    for number, engine in enumerate(two.engines):
+        engine.process([replace(each, copy=number > 0) for each in delivered(told)], at(days=1))
+        engine.process([replace(each, copy=number > 0) for each in delivered(told)], at(days=1))
     (tmp_path / "one").mkdir()
     with Ledger.open(ledger_url(tmp_path / "one"), folder=tmp_path) as one:
         one.publish(BOOK)
@@ -260,5 +261,7 @@ def test_a_heartbeat_read_in_every_stream_is_one(two: Streams, tmp_path: Path) -
         for number in range(2):
             engine.process(delivered(event("apply", f"c{number}"), event("accept", f"c{number}")), at())
         engine.process(delivered(told), at(days=1))
+        engine.process(delivered(told), at(days=1))
         engine.close()
         assert digests(one) == digests(two.ledger)
+        assert one.source_states() == two.ledger.source_states()

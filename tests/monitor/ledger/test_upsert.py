@@ -35,7 +35,15 @@ def source(number: int, **values: Any) -> dict[str, Any]:
         "complete_until": NOON + timedelta(seconds=number),
         "hold": None,
     }
-    return {**row, "live": number % 2 == 0, "applied": 2**40 + number, "duplicate": 0, "rejected": 0, **values}
+    return {
+        **row,
+        "live": number % 2 == 0,
+        "applied": 2**40 + number,
+        "duplicate": 0,
+        "rejected": 0,
+        "copied": 0,
+        **values,
+    }
 
 
 def stored(ledger: Ledger) -> list[dict[str, Any]]:

@@ -346,6 +346,13 @@ def test_heartbeat_reaches_every_partition_once(one_of_four: Station) -> None:
     assert len(one_of_four.broker.taken) == before
 
 
+def test_a_heartbeat_that_completes_nothing_stays_where_it_is(one_of_four: Station) -> None:
+    """That its source is there, whoever looks for silence reads from all partitions; no other needs to know."""
+    one_of_four.log.append(heartbeat("hall", "h1", at(1)), at(1))
+    one_of_four.pump.take(one_of_four.log.records)
+    assert [each for each in one_of_four.broker.taken if ("monitor-copy", b"1") in each.headers] == []
+
+
 def test_first_live_delivery_is_told_to_the_others(one_of_four: Station) -> None:
     """When a source goes live the other partitions hear of it, once."""
     home = next(f"case-{n}" for n in range(40) if one_of_four._neighbours.is_home(f"case-{n}"))
