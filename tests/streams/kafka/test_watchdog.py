@@ -63,6 +63,31 @@ def test_pulse_that_is_not_read_is_a_standstill(offset: int, landed_at: float, s
     assert said == ("reading of partition 3, at offset 7" if stands else None)
 
 
+def test_a_relay_that_has_failed_is_a_standstill() -> None:
+    """Nobody would notice what is not published any more, so that the worker ends."""
+    relay: Any = SimpleNamespace(failure=ZeroDivisionError())
+    assert Progress(worker(), Pulses(KafkaSettings()), relay).standstill(NOW) == "the relay"
+
+
+@pytest.mark.parametrize(
+    ("ago", "changed", "alive", "ready"),
+    [
+        (0, {}, True, True),
+        (0, {"rebalancing_since": 0}, True, False),
+        (0, {"troubled": 1}, True, False),
+        (STALL_SECONDS + 1, {}, False, True),
+    ],
+)
+def test_probes_tell_a_worker_that_waits_from_one_that_stands_still(
+    ago: float, changed: dict[str, float], alive: bool, ready: bool
+) -> None:
+    """In a rebalance, or just after a commit failed, a worker is alive but not ready; one whose loop stands is dead."""
+    now = time.monotonic()
+    seconds_ago = {name: now - seconds for name, seconds in changed.items()}
+    told = progress(worker(beat=now - ago, **seconds_ago), Pulses(KafkaSettings())).health()
+    assert (told.alive, told.ready, told.partitions) == (alive, ready, [3])
+
+
 def test_process_ends_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The watchdog ends the process with a status of its own."""
     monkeypatch.setattr(watchdog, "WATCH_SECONDS", 0.01)
