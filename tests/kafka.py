@@ -121,23 +121,28 @@ class KafkaBroker:
 class KafkaServer:
     """A broker of one's own on a port that stays its: `start`, `kill`, `restart` and `stop` as often as a test likes.
 
-    Settings are those of `server.properties`, and come before ours.
+    Settings are those of `server.properties`, and come before ours; in them `{port}`, `{controller}`, `{second}` and
+    `{third}` stand for its ports. `scram` are users with their passwords, whom it knows from its first start.
     """
 
-    def __init__(self, settings: dict[str, str] | None = None, java: tuple[str, ...] = JAVA) -> None:
-        if not LIBRARIES.is_dir():
-            raise NoBroker(f"there are no jars of Apache Kafka in {LIBRARIES}: {INSTALL}")
-        program = shutil.which("java")
-        if program is None:
-            raise NoBroker(f"there is no `java`: {INSTALL}")
-        self._java = [program, *java, "-cp", f"{LIBRARIES}/*"]
+    def __init__(
+        self,
+        settings: dict[str, str] | None = None,
+        java: tuple[str, ...] = JAVA,
+        scram: dict[str, str] | None = None,
+    ) -> None:
+        lacking = why_none()
+        if lacking is not None:
+            raise NoBroker(lacking)
+        self._java = ["java", *java, "-cp", f"{LIBRARIES}/*"]
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, controller = _free_ports(2)
+        self.ports = dict(zip(("port", "controller", "second", "third"), _free_ports(4), strict=True))
+        self.port = self.ports["port"]
         self.servers = f"127.0.0.1:{self.port}"
         self.broker = KafkaBroker(self.servers)
         self.folder = Path(tempfile.mkdtemp(prefix="monitor-kafka-"))
         try:
-            self._format(controller, settings or {})
+            self._format(settings or {}, scram or {})
             self.start()
         except BaseException:
             self.stop()
@@ -181,8 +186,9 @@ class KafkaServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self) -> str:
-        """Give the end of what it said."""
-        return (self.folder / "log").read_text(errors="replace")[-2000:]
+        """Give the end of what it said, without where in its code."""
+        lines = (self.folder / "log").read_text(errors="replace").splitlines()
+        return "\n".join(line for line in lines if not line.startswith("\t"))[-2000:]
 
     def _end(self) -> None:
         assert self._process is not None
@@ -196,21 +202,38 @@ class KafkaServer:
             return True
         return False
 
-    def _format(self, controller: int, settings: dict[str, str]) -> None:
-        """Write what `kafka-storage format` writes, which would be another start of Java."""
+    def _format(self, settings: dict[str, str], scram: dict[str, str]) -> None:
+        """Write what `kafka-storage format` writes, which would be another start of Java; users only it can write."""
         data = self.folder / "data"
         data.mkdir()
+        named = {
+            "controller.quorum.voters": f"{SMALL['node.id']}@127.0.0.1:{{controller}}",
+            "listeners": "PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "log.dirs": str(data),
+        }
+        lines = [f"{key}={value}\n" for key, value in {**SMALL, **named, **settings}.items()]
+        for name, port in self.ports.items():
+            lines = [line.replace(f"{{{name}}}", str(port)) for line in lines]
+        (self.folder / "server.properties").write_text("".join(lines))
         cluster, directory = _kafka_uuid(), _kafka_uuid()
+        if scram:
+            users = [f"SCRAM-SHA-512=[name={user},password={password}]" for user, password in scram.items()]
+            added = [word for user in users for word in ("--add-scram", user)]
+            tool = [*self._java, "kafka.tools.StorageTool", "format", "-c", "server.properties", "-t", cluster, *added]
+            done = subprocess.run(tool, cwd=self.folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise NoBroker(done.stdout + done.stderr)
+            return
         (data / "meta.properties").write_text(
             f"version=1\ncluster.id={cluster}\nnode.id={SMALL['node.id']}\ndirectory.id={directory}\n"
         )
-        named = {
-            "controller.quorum.voters": f"{SMALL['node.id']}@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "log.dirs": str(data),
-        }
-        properties = {**SMALL, **named, **settings}
-        (self.folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+
+
+def why_none() -> str | None:
+    """Say why this machine cannot start a broker, if so."""
+    if not LIBRARIES.is_dir():
+        return f"there are no jars of Apache Kafka in {LIBRARIES}: {INSTALL}"
+    return None if shutil.which("java") else f"there is no `java`: {INSTALL}"
 
 
 def _free_ports(number: int) -> list[int]:

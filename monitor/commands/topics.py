@@ -100,7 +100,8 @@ def _run(make: bool, given: dict[str, Any], as_json: bool, lang: Lang) -> None:
         found = describe(kafka, topics)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
-            err.print(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}", style="red", markup=False)
+            said = ": ".join([*map(str, fault["loc"]), fault["msg"]])
+            err.print(said, style="red", markup=False)
         raise typer.Exit(EXIT_UNUSABLE) from None
     except BrokerUnusable as error:
         err.print(error.say(lang), style="red", markup=False)

@@ -6,7 +6,7 @@ topic of rejects, not here.
 
 from collections.abc import Sequence
 
-from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from monitor.events import decode
 from streams.admission import Delivery
@@ -39,7 +39,7 @@ class KafkaDestination:
             cause = error.__cause__ if isinstance(error, Unsent) else error
             if isinstance(cause, MessageSizeTooLargeError) and len(events) == 1:
                 return [Rejection("too_large", "event", f"{len(events[0])} bytes", str(cause), "")]
-            if isinstance(cause, AuthorizationError) or (isinstance(cause, BrokerUnusable) and cause.lasting):
+            if isinstance(cause, BrokerUnusable) and cause.lasting:
                 raise Stopped(
                     f"kafka://{self._topic} refuses: {cause}. Nothing more is delivered until user, password or rights "
                     "are put right and the program started again; every event stays in the spool"

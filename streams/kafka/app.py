@@ -23,6 +23,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from monitor.ledger import LedgerError
 from streams.kafka.batching import RunScheduler
+from streams.kafka.credentials import faust_credentials
 from streams.kafka.gaps import first_offset
 from streams.kafka.identity import TopicUnusable
 from streams.kafka.meters import WorkerMeters
@@ -214,6 +215,7 @@ def _app(settings: KafkaSettings) -> faust.App:
     return faust.App(
         settings.group,
         broker=[f"kafka://{server}" for server in settings.bootstrap],
+        broker_credentials=faust_credentials(settings),
         ConsumerScheduler=RunScheduler,
         autodiscover=False,
         broker_check_crcs=True,

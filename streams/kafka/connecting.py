@@ -44,7 +44,7 @@ class BrokerUnusable(KafkaError):  # type: ignore[misc]  # it has no types
     @property
     def lasting(self) -> bool:
         """Tell that it stays so until somebody changes something: trying again is of no use."""
-        return self.key in ("kafka.credentials", "kafka.forbidden", "kafka.no_servers")
+        return self.key in ("kafka.credentials", "kafka.files", "kafka.forbidden", "kafka.no_servers")
 
     def say(self, lang: Lang) -> str:
         """Say it in a language."""
@@ -57,17 +57,20 @@ def connected(
     """Make a client of kafka-python that has reached the broker. Raises BrokerUnusable."""
     if not settings.bootstrap:
         raise BrokerUnusable("kafka.no_servers")
-    common = settings.client_options() | options
+    try:
+        common = settings.client_options() | options
+    except OSError as error:  # errors of TLS are such, too
+        raise BrokerUnusable("kafka.files", detail=f"{error.filename or ''} {error}".strip()) from error
     deadline = time.monotonic() + seconds
-    while True:
-        left = deadline - time.monotonic()
-        with _heard() as reasons:
+    with _heard() as reasons:
+        while True:
+            attempt = max(min(deadline - time.monotonic(), _ATTEMPT_SECONDS), 0.1)
             try:
-                return _made(make, common | {"bootstrap_timeout_ms": 1000 * min(left, _ATTEMPT_SECONDS)})
+                return _made(make, common | {"bootstrap_timeout_ms": 1000 * attempt})
             except KafkaTimeoutError as error:
-                final = next((reason for reason in reasons if isinstance(reason, _CREDENTIALS)), None)
-                if final is not None or left <= _ATTEMPT_SECONDS:
-                    raise _unusable(final or [error, *reasons][-1], settings) from error
+                reason = [error, *reasons][-1]
+                if _is_refused(reason, settings) or time.monotonic() + _ATTEMPT_SECONDS / 4 > deadline:
+                    raise _unusable(reason, settings) from error
 
 
 @contextmanager
@@ -77,16 +80,19 @@ def administrator(settings: KafkaSettings, seconds: float = CONNECT_SECONDS) -> 
     try:
         yield client
     except AuthorizationError as error:
-        raise BrokerUnusable("kafka.forbidden", **_who(settings), detail=_refused(error)) from error
+        raise explained(error, settings) from error
     finally:
         client.close()
 
 
-def explained(error: Exception, settings: KafkaSettings) -> str:
-    """Say what a client was refused so that it can be put right."""
-    if isinstance(error, AuthorizationError):
-        return str(BrokerUnusable("kafka.forbidden", **_who(settings), detail=_refused(error)))
-    return str(error)
+def explained(error: Exception, settings: KafkaSettings) -> Exception:
+    """Say what a client was refused so that it can be put right; other errors are given back."""
+    # An idempotent producer without a right to write is refused its number already; that error is not of the class.
+    if not isinstance(error, AuthorizationError) and "Authorization" not in str(error):
+        return error
+    forbidden = BrokerUnusable("kafka.forbidden", **_who(settings), detail=_refused(error))
+    forbidden.__cause__ = error
+    return forbidden
 
 
 def _made(make: Callable[..., Client], options: dict[str, Any]) -> Client:
@@ -108,16 +114,26 @@ def _made(make: Callable[..., Client], options: dict[str, Any]) -> Client:
 def _unusable(reason: Exception, settings: KafkaSettings) -> BrokerUnusable:
     """Say what to look at, as far as can be told from why a connection failed."""
     who, detail = _who(settings), str(reason)
-    if isinstance(reason, _CREDENTIALS):
+    if _is_refused(reason, settings):
         return BrokerUnusable("kafka.credentials", **who, detail=detail)
     if settings.security.endswith("SSL") and "ssl" in detail.lower():
         return BrokerUnusable("kafka.tls", **who, detail=detail)
     return BrokerUnusable("kafka.unreachable", **who, detail=detail)
 
 
+def _is_refused(reason: Exception, settings: KafkaSettings) -> bool:
+    """Tell whether the broker does not let somebody in.
+
+    It says so and hangs up, and kafka-python often notices the second only.
+    """
+    hung_up = settings.security.startswith("SASL") and "socket disconnected" in str(reason)
+    return hung_up or isinstance(reason, _CREDENTIALS)
+
+
 def _refused(error: Exception) -> str:
     """Name what was refused, and for which topic where the error knows it."""
-    return " ".join([type(error).__name__, *(str(each) for each in error.args if len(str(each)) < 250)])
+    named = [" ".join(sorted(each)) if isinstance(each, set) else str(each) for each in error.args]
+    return " ".join([type(error).__name__, *(each for each in named if len(each) < 250)])
 
 
 def _who(settings: KafkaSettings) -> dict[str, object]:

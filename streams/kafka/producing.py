@@ -92,7 +92,7 @@ class Producer:
                 self._abandon(producer, failures)
                 count = len(failures) + len(records) - len(sent)
                 why = _explained(failures[0], self._settings)
-                raise Unsent(f"{count} of {len(records)} records were not acknowledged: {why}") from failures[0]
+                raise Unsent(f"{count} of {len(records)} records were not acknowledged: {why}") from why
             if refused:
                 raise TooLarge(refused) from next(each for each in sent if _is_size(each))
 
@@ -102,7 +102,7 @@ class Producer:
             return len(self._producer(time.monotonic() + DELIVERY_SECONDS).partitions_for(topic))
         except KafkaError as error:
             why = _explained(error, self._settings)
-            raise NotSent(f"the broker does not tell the partitions of topic {topic}: {why}") from error
+            raise NotSent(f"the broker does not tell the partitions of topic {topic}: {why}") from why
 
     def close(self) -> None:
         """Send what is waiting, and close every connection."""
@@ -215,9 +215,10 @@ def _is_size(outcome: Any) -> bool:
     return isinstance(outcome, MessageSizeTooLargeError)
 
 
-def _explained(error: Exception, settings: KafkaSettings) -> str:
+def _explained(error: Exception, settings: KafkaSettings) -> Exception:
     if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
-        return f"{error}; a topic takes less than a record may have, see max.message.bytes in 'monitor topics show'"
+        why = "a topic takes less than a record may have, see max.message.bytes in 'monitor topics show'"
+        return MessageSizeTooLargeError(why)  # type: ignore[no-any-return]  # it has no types
     return explained(error, settings)
 
 

@@ -1,9 +1,10 @@
 """Settings of the distributed runtime: where the broker is, how to sign in, and what its topics are called."""
 
+import ssl
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -16,7 +17,9 @@ class KafkaSettings(BaseSettings):
     Without `servers` there is no broker, and the embedded runtime is meant.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MONITOR_KAFKA_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MONITOR_KAFKA_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
 
     servers: str | None = None
     """`host:port` of some brokers, separated by commas."""
@@ -34,8 +37,11 @@ class KafkaSettings(BaseSettings):
     password_file: Path | None = None
     """File with the password; it goes before `password`."""
     ca_file: Path | None = None
+    """PEM file of who signs the brokers' certificates; without it whom this machine trusts anyway."""
     cert_file: Path | None = None
+    """PEM file of the certificate that this program shows (mTLS), and those that lead to its signer."""
     key_file: Path | None = None
+    """PEM file of its key; without it the key stands in the file of the certificate."""
     key_password_file: Path | None = None
 
     @property
@@ -43,8 +49,26 @@ class KafkaSettings(BaseSettings):
         """The brokers to ask first."""
         return [server.strip() for server in (self.servers or "").split(",") if server.strip()]
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Refuse what cannot work, or would tell the password to everybody on the way."""
+        if self.security.startswith("SASL"):
+            if not self.user or (self.password is None and self.password_file is None):
+                raise ValueError(
+                    f"MONITOR_KAFKA_SECURITY={self.security} needs MONITOR_KAFKA_USER and MONITOR_KAFKA_PASSWORD_FILE"
+                )
+            if set(self.user) & set(",="):
+                raise ValueError("MONITOR_KAFKA_USER has a comma or an equals sign, which SCRAM clients do not escape")
+            if self.mechanism == "PLAIN" and self.security != "SASL_SSL":
+                raise ValueError(
+                    "MONITOR_KAFKA_MECHANISM=PLAIN sends the password itself: use SASL_SSL with it, or SCRAM-SHA-512"
+                )
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("MONITOR_KAFKA_KEY_FILE is of no use without MONITOR_KAFKA_CERT_FILE")
+        return self
+
     def client_options(self) -> dict[str, Any]:
-        """Give what every client of kafka-python is made with."""
+        """Give what every client of kafka-python is made with. Raises OSError for files that cannot be used."""
         options: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.security}
         if self.security.startswith("SASL"):
             options |= {
@@ -53,13 +77,19 @@ class KafkaSettings(BaseSettings):
                 "sasl_plain_password": self.secret(),
             }
         if self.security.endswith("SSL"):
-            options |= {
-                "ssl_cafile": _path(self.ca_file),
-                "ssl_certfile": _path(self.cert_file),
-                "ssl_keyfile": _path(self.key_file),
-                "ssl_password": None if self.key_password_file is None else _content(self.key_password_file),
-            }
+            options["ssl_context"] = self.tls()
         return options
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Make the context of connections by TLS, if they are. Raises OSError for files that cannot be used."""
+        if not self.security.endswith("SSL"):
+            return None
+        context = ssl.create_default_context(cafile=_path(self.ca_file))
+        if self.cert_file is not None:
+            password = "" if self.key_password_file is None else _content(self.key_password_file)
+            # Never None: OpenSSL would ask the terminal for the password of a key that has one.
+            context.load_cert_chain(self.cert_file, _path(self.key_file), lambda: password)
+        return context
 
     def secret(self) -> str | None:
         """Read the password, from its file or the environment."""
