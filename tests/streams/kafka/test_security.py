@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -17,17 +18,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 from pydantic import ValidationError
 
+from monitor.ledger import Ledger
 from streams.kafka.connecting import BrokerUnusable, administrator
 from streams.kafka.credentials import faust_credentials
 from streams.kafka.identity import identity
 from streams.kafka.producing import NotSent, Producer, Unsent
 from streams.kafka.records import Outgoing
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import TopicSettings, create, wanted
+from streams.kafka.topics import OTHER_PARTITIONS, TopicSettings, create, wanted
+from tests.databases import PostgresDatabases
+from tests.integration.program import started
 from tests.kafka import KafkaServer, NoBroker, why_none
+from tests.small_centre import RULEBOOK
 
 PASSWORDS = {"admin": "topmost-7391", "worker": "laborious-5582", "serve": "obliging-2240", "guest": "curious-9916"}
 
@@ -129,7 +135,7 @@ def _rights(user: str, kind: ResourceType, name: str, operations: str) -> list[A
 
 def signed_in(server: KafkaServer, user: str, **others: object) -> KafkaSettings:
     """Give the settings of a user who signs in with a password."""
-    said = {"security": "SASL_PLAINTEXT", "user": user, "password": PASSWORDS[user]}
+    said = {"security": "SASL_PLAINTEXT", "user": user, "password": PASSWORDS[user], "password_file": None}
     return server.broker.settings(**(said | others))
 
 
@@ -215,6 +221,50 @@ async def _read_one(settings: KafkaSettings) -> str:
     finally:
         await consumer.stop()
     return topic
+
+
+def test_worker_needs_no_more_rights_than_the_page_lists(
+    secure: KafkaServer,
+    authority: Authority,
+    postgres: PostgresDatabases,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker that signs in by SCRAM over TLS takes what `serve` may send, and tells downstream of what it rejects."""
+    password, port = tmp_path / "password", secure.ports["second"]
+    password.write_text(PASSWORDS["worker"])
+    environment = {
+        "DATA": str(tmp_path),
+        "KAFKA_SERVERS": f"127.0.0.1:{port}",
+        "KAFKA_SECURITY": "SASL_SSL",
+        "KAFKA_CA_FILE": str(authority.file),
+        "KAFKA_USER": "worker",
+        "KAFKA_PASSWORD_FILE": str(password),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(f"MONITOR_{name}", value)
+    with closing(Producer(signed_in(secure, "serve"))) as producer:
+        producer.deliver([event(1)])
+    with postgres.empty() as url:
+        with Ledger.open(url, folder=tmp_path) as book:
+            book.publish(RULEBOOK)
+        with started("-m", "monitor.cli", "worker", "--ledger", url, log=tmp_path / "worker.log") as worker:
+            try:
+                deadline = time.monotonic() + 60
+                while not _rejected(secure):
+                    assert worker.poll() is None, (tmp_path / "worker.log").read_text()
+                    assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
+                    time.sleep(0.2)
+            finally:
+                worker.terminate()
+    assert PASSWORDS["worker"] not in (tmp_path / "worker.log").read_text()
+
+
+def _rejected(server: KafkaServer) -> int:
+    """Count what was told of rejects."""
+    with closing(KafkaConsumer(**signed_in(server, "admin").client_options())) as consumer:
+        partitions = [TopicPartition("case-events-rejected", number) for number in range(OTHER_PARTITIONS)]
+        return sum(consumer.end_offsets(partitions).values())
 
 
 def test_certificate_signs_in(secure: KafkaServer, authority: Authority) -> None:
