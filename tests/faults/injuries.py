@@ -60,6 +60,18 @@ def worker_killed(times: int, until: float = 0.9) -> Strike:
     return strike
 
 
+def workers_restarted(topology: Topology, feeder: Feeder) -> Iterator[float]:
+    """Ask one worker after the other to stop, under load, and start another in its place."""
+    for _ in range(3):
+        for worker in list(topology.workers):
+            feeder.wait(feeder.position + 1)
+            code = worker.stop()
+            assert code == 0, f"asked to stop, {worker.name} ended with {code}: {worker.said[-2000:]}"
+            topology.forget(worker)
+            topology.start_worker()
+    yield recovered(topology)
+
+
 def worker_doomed(*dooms: Doom) -> Strike:
     """Have workers die at chosen places of the program, one after the other."""
 
@@ -98,6 +110,16 @@ def database_killed(topology: Topology, feeder: Feeder) -> Iterator[float]:
         time.sleep(outage)
         topology.postgres.start()
         yield recovered(topology)
+
+
+def database_read_only(topology: Topology, feeder: Feeder) -> Iterator[float]:
+    """Let the database refuse every write for a while, as a standby does that was not promoted."""
+    feeder.wait(0.3 * feeder.seconds)
+    topology.read_only(True)
+    time.sleep(2 * SESSION_SECONDS)
+    topology.keep()
+    topology.read_only(False)
+    yield recovered(topology)
 
 
 def disk_full(topology: Topology, feeder: Feeder) -> Iterator[float]:
@@ -250,8 +272,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault("worker killed ten times", worker_killed(10), seconds=90),
     Fault("worker killed after commit", worker_doomed(*AFTER_COMMIT), seconds=90),
     Fault("worker killed elsewhere", worker_doomed(*ELSEWHERE), Manner(place=by_crc32), seconds=90),
+    Fault("workers restarted", workers_restarted),
     Fault("broker killed", broker_killed, seconds=80),
     Fault("database killed", database_killed, seconds=90),
+    Fault("database read-only", database_read_only),
     Fault("disk full", disk_full, disk_mb=400),
     Fault("down at start", down_at_start, seconds=70),
     Fault("third worker", third_worker, seconds=80),

@@ -207,6 +207,13 @@ class Topology:
         """Tell whether a worker said that it could not commit."""
         return any("trying again" in worker.said for worker in self.workers)
 
+    def read_only(self, refuse: bool) -> None:
+        """Let the database refuse every write, or no more; whoever is connected must connect again."""
+        name = self.settings.topic
+        with self.postgres.connect() as connection:
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {refuse}".encode())
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
     def tail(self) -> str:
         """Give the end of what the workers said."""
         return "\n".join(f"{worker.name}: {worker.said[-1500:]}" for worker in self.workers)
