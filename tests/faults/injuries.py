@@ -262,7 +262,7 @@ ELSEWHERE = (
     Doom("before", 15, COMMIT),
     Doom("after", 3, WRITTEN),
     Doom("after", 1, "streams.kafka.producing:Producer.deliver"),
-    Doom("before", 2, "streams.kafka.supervision:Supervision.take_over"),
+    Doom("before", 1, "streams.kafka.supervision:Supervision.take_over"),
     Doom("after", 1, "streams.kafka.supervision:Supervision.take_over"),
 )
 

@@ -40,6 +40,10 @@ class Memory(NamedTuple):
     end: float
 
 
+class StillAlive(AssertionError):
+    """A worker that should have ended has not."""
+
+
 class Worker:
     """`monitor worker` in a process of its own. What it says is kept in `log`."""
 
@@ -120,13 +124,16 @@ class Worker:
         self._process.send_signal(signal.SIGTERM)
         try:
             return self.ended(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except StillAlive:
             self._process.kill()
             return self.ended()
 
     def ended(self, seconds: float = READY_SECONDS) -> int:
         """Wait until it has ended; give its exit code."""
-        code = self._process.wait(seconds)
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise StillAlive(f"{self.name} has not ended within {seconds} s: {self.said[-1000:]}") from None
         self.close()
         return code
 
