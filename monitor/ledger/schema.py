@@ -25,7 +25,7 @@ from sqlalchemy import (
 from monitor.ledger.instants import InstantColumn
 from monitor.verdict import MEASURES
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Counts up with every change of a table; a ledger of another version is refused, never guessed at."""
 
 metadata = MetaData()

@@ -35,7 +35,7 @@ def test_another_schema_version_is_refused(tmp_path: Path) -> None:
     """Tables of another version are never guessed at."""
     with Ledger.open(ledger_url(tmp_path)) as ledger, ledger.write() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE name = 'schema_version'"))
-    with pytest.raises(LedgerError, match="version 99, this program needs 2"):
+    with pytest.raises(LedgerError, match="version 99, this program needs 3"):
         Ledger.open(ledger_url(tmp_path))
 
 
