@@ -10,15 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from benchmarks.accepted import application, items, take_accepted
 from benchmarks.databases import in_sqlite
 from benchmarks.figures import quantile_ms
-from benchmarks.history import batches, rulebook
 from benchmarks.server import Client, Monitor, Post, at_once, lines, running, seconds_to_read
 from benchmarks.sizes import Size
-from monitor.events import Due, Event, EventData, EventType
 from monitor.ledger import Ledger
 from monitor.ledger.schema import findings
-from monitor.rulebook.model import Item, parse_limit
 from streams.engine import Engine
 
 CONNECTIONS: Final = 4
@@ -26,8 +24,6 @@ EVENTS_PER_REQUEST: Final = 10
 REQUESTS_PER_SECOND: Final = 5.0  # on each connection: 200 events a second in all, several times a province's mean
 PATIENCE_SECONDS: Final = 600.0
 BUILD_PER_SECOND: Final = 3_000
-REGION: Final = "450900"
-LATER_DAYS: Final = 5  # promised days of the cases that are not due
 
 
 def measure(size: Size) -> dict[str, Any]:
@@ -93,13 +89,13 @@ class _Storm:
         def send() -> None:
             client = Client(self._monitor)
             names = (f"new-{number}-{own}" for own in count())
-            items = cycle(_items())
+            kinds = cycle(items())
             time.sleep(number / CONNECTIONS / REQUESTS_PER_SECOND)
             due = time.monotonic()
             with self._ending_all():
                 while not self._over.is_set():
                     now = datetime.now(UTC)
-                    body = lines([_application(next(names), next(items), now) for _ in range(EVENTS_PER_REQUEST)])
+                    body = lines([application(next(names), next(kinds), now) for _ in range(EVENTS_PER_REQUEST)])
                     client.post(body, EVENTS_PER_REQUEST)
                     due += 1 / REQUESTS_PER_SECOND
                     time.sleep(max(0.0, due - time.monotonic()))
@@ -135,57 +131,9 @@ class _Storm:
 
 
 def _open(ledger: Ledger, cases: int, prefix: str, due: datetime | None) -> None:
-    """Let an engine take cases that were just accepted; those with a due instant of their own fall due there."""
+    """Let a ledger have open cases, due at an instant or, None, some days ahead."""
     engine = Engine(ledger)
     try:
-        for batch, horizon in batches(_accepted(cases, prefix, due), 20_000):
-            outcomes = engine.process(batch, horizon)
-            assert all(outcome.status == "applied" for outcome in outcomes), "a case was not taken"
+        take_accepted(engine, (f"{prefix}-{number:07}" for number in range(cases)), due)
     finally:
         engine.close()
-
-
-def _accepted(cases: int, prefix: str, due: datetime | None) -> Iterator[Event]:
-    data = EventData() if due is None else EventData(due=Due(due))
-    for number, item in zip(range(cases), cycle(_items()), strict=False):
-        now = datetime.now(UTC)
-        applied = _application(f"{prefix}-{number:07}", item, now)
-        yield applied
-        yield Event(
-            id=f"{applied.case}-2",
-            source=applied.source,
-            type=EventType.ACCEPT,
-            time=now,
-            case=applied.case,
-            recorded=now,
-            region=REGION,
-            item=item.code,
-            department=item.department,
-            window="w1",
-            operator="o1",
-            data=data,
-        )
-
-
-def _application(case: str, item: Item, at: datetime) -> Event:
-    return Event(
-        id=f"{case}-1",
-        source="hall",
-        type=EventType.APPLY,
-        time=at,
-        case=case,
-        recorded=at,
-        region=REGION,
-        item=item.code,
-        department=item.department,
-        window="w1",
-        operator="o1",
-        channel="window",
-        applicant="9f86d081884c7d65",
-    )
-
-
-def _items() -> list[Item]:
-    """List the items whose promise lies some days ahead."""
-    promised = (item for item in rulebook().items if item.type == "promised" and item.promised_limit)
-    return [item for item in promised if parse_limit(item.promised_limit or "").days >= LATER_DAYS]
