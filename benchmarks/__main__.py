@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.machine import machine
 from benchmarks.sizes import FULL, QUICK
 
-BENCHMARKS: Final = ("assess", "engine", "ingest", "storm", "memory")
+BENCHMARKS: Final = ("assess", "engine", "ingest", "storm", "memory", "consumption", "latency", "takeover")
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 

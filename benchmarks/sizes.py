@@ -14,6 +14,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     runs: int  # repetitions of what is cheap to repeat
     http_events: int
     open_cases: int
+    live_seconds: int  # how long events keep coming at a steady pace
+    events_per_second: int = 2_000
     lead_seconds: float = 30.0  # from the start of the monitor to the instant of the storm, and more
     postgresql: bool = True
 
@@ -23,5 +25,5 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         return self.open_cases * 7 // 100
 
 
-QUICK: Final = Size(days=90, crowded_days=4, runs=2, http_events=20_000, open_cases=100_000)
-FULL: Final = Size(days=365, crowded_days=7, runs=3, http_events=100_000, open_cases=1_000_000)
+QUICK: Final = Size(days=90, crowded_days=4, runs=2, http_events=20_000, open_cases=100_000, live_seconds=20)
+FULL: Final = Size(days=365, crowded_days=7, runs=3, http_events=100_000, open_cases=1_000_000, live_seconds=120)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 import benchmarks.__main__ as program
-from benchmarks import assess, engine, ingest, memory, storm
+from benchmarks import assess, consumption, engine, ingest, latency, memory, storm, takeover, topic
 from benchmarks.profile import EVERY_SECONDS, profiling
 from benchmarks.sizes import Size
 from benchmarks.tape import blank
@@ -16,7 +17,16 @@ from monitor.ledger.upsert import upsert
 from tests.small_centre import RULEBOOK
 
 SMALL = Size(
-    days=8, crowded_days=5, crowd=1, runs=1, http_events=400, open_cases=1_000, lead_seconds=6, postgresql=False
+    days=8,
+    crowded_days=5,
+    crowd=1,
+    runs=1,
+    http_events=400,
+    open_cases=1_000,
+    live_seconds=2,
+    events_per_second=40,
+    lead_seconds=6,
+    postgresql=False,
 )
 
 
@@ -57,6 +67,41 @@ def test_memory_is_that_of_a_process_of_its_own() -> None:
     found = memory.measure(SMALL)
     assert found["events"] > 1_000
     assert min(found["after_each_tenth_mb"]) > 20
+
+
+@pytest.mark.usefixtures("kafka", "postgres")
+@pytest.mark.timeout(300)
+def test_every_way_of_consumption_ends_in_the_same_ledger() -> None:
+    """Workers, Faust's default and the engine alone take the same events; what consumption costs is told for each."""
+    found = consumption.measure(replace(SMALL, days=4))
+    assert found["one_worker"]["events"] == found["default"]["events"] == found["events"]
+    assert found["two_workers"]["processes"] == 2
+    ways = [found[name] for name in ("one_worker", "two_workers", "default")]
+    assert all(way["cpu_us_per_event"]["consumption"] > 0 for way in ways)
+    assert sum(found["profile_worker"]["areas"].values()) == pytest.approx(100, abs=1)
+
+
+@pytest.mark.usefixtures("kafka", "postgres")
+@pytest.mark.timeout(300)
+def test_latency_is_that_of_every_late_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case told to be finished late is a finding, committed after it was told."""
+    monkeypatch.setattr(latency, "WARM_UP_SECONDS", 0.5)
+    monkeypatch.setattr(latency, "LATE_EVERY", 10)
+    found = latency.measure(SMALL)
+    assert found["findings"] > 2
+    assert 0 < found["finding"]["p50_ms"] <= found["finding"]["p99_ms"]
+    assert found["event"]["p50_ms"] > 0
+
+
+@pytest.mark.usefixtures("kafka", "postgres")
+@pytest.mark.timeout(300)
+def test_worker_supervises_what_is_open_before_it_is_called_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited in every partition is committed, beside the open cases, after the worker had become their owner."""
+    monkeypatch.setattr(takeover, "STEADY_SECONDS", 0.5)
+    found = takeover.measure(SMALL)
+    assert (found["open_cases"], found["partitions"]) == (1_000, topic.PARTITIONS)
+    assert 0 < found["owner_after_seconds"] <= found["supervises_after_seconds"]
+    assert found["memory_mb"]["max"] > 20
 
 
 def test_a_tape_gives_back_transactions_in_their_order(tmp_path: Path) -> None:
