@@ -41,8 +41,8 @@ def started(*command: str, log: Path) -> "subprocess.Popen[str]":
 class Up:
     """`monitor up` in a process of its own, begun when it says where it listens."""
 
-    def __init__(self, url: str, rulebook: Path, log: Path) -> None:
-        options = ("--port", "0", "--lang", "en", "--ledger", url, "--rulebook", str(rulebook))
+    def __init__(self, url: str, rulebook: Path, log: Path, port: int = 0) -> None:
+        options = ("--port", str(port), "--lang", "en", "--ledger", url, "--rulebook", str(rulebook))
         self._process = started("-m", "monitor.cli", "up", *options, log=log)
         assert self._process.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", self._process.stdout.readline())
