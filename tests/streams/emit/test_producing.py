@@ -1,15 +1,17 @@
 """The topic of a distributed monitor as the destination, on a real broker."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kafka.errors import KafkaError
 
 from monitor.events import decode
 from streams.emit import Emitter
-from streams.emit.destinations import Unreachable
+from streams.emit.destinations import Stopped, Unreachable
 from streams.emit.producing import KafkaDestination
+from streams.kafka.connecting import BrokerUnusable
 from streams.kafka.partitions import partition_of
 from streams.kafka.settings import KafkaSettings
 from tests.kafka import KafkaBroker, KafkaServer
@@ -52,7 +54,7 @@ def test_events_go_to_the_partition_of_their_case(kafka: KafkaBroker, tmp_path: 
 
 def test_a_topic_that_is_not_there_is_waited_for(kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that starts may not know its topics yet: it is worth another try."""
-    monkeypatch.setattr("streams.kafka.producing.DELIVERY_SECONDS", 1.0)
+    monkeypatch.setattr("streams.kafka.producing.CONNECT_SECONDS", 1.0)
     to = KafkaDestination("absent", kafka.settings())
     with pytest.raises(Unreachable, match=r"kafka://absent.*partitions of topic absent"):
         to.deliver([applied(1)])
@@ -78,6 +80,25 @@ def test_a_broker_that_was_down_gets_everything_in_order(own_kafka: KafkaServer,
         assert emitter.flush(SECONDS)
     arrived = by_case([record.value for record in own_kafka.broker.read(topic)])
     assert {case: first_times(values) for case, values in arrived.items()} == by_case(events)
+
+
+def test_a_broker_that_refuses_stops_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong password or missing rights are put right by people; that nobody answers is not."""
+
+    def failing(error: KafkaError) -> Callable[..., None]:
+        def connect(*arguments: object, **options: object) -> None:
+            raise error
+
+        return connect
+
+    to = KafkaDestination("case-events", KafkaSettings(servers="127.0.0.1:9", user="hall"))
+    who = {"servers": "127.0.0.1:9", "user": "hall", "mechanism": "-", "security": "-", "detail": "no"}
+    monkeypatch.setattr("streams.kafka.producing.TRY_AGAIN_SECONDS", 0.0)
+    for key, expected in (("kafka.credentials", Stopped), ("kafka.unreachable", Unreachable)):
+        monkeypatch.setattr("streams.kafka.producing.connected", failing(BrokerUnusable(key, **who)))
+        with pytest.raises(expected, match="kafka://case-events"):
+            to.deliver([applied(1)])
+    to.close()
 
 
 def test_without_a_broker_named_nothing_begins(tmp_path: Path) -> None:
