@@ -43,8 +43,12 @@ class Replayed(msgspec.Struct, frozen=True):
         return self.digest == self.of_source
 
 
-def replay(source: Ledger, target: Ledger, progress: Progress = lambda done, total: None) -> Replayed:
+def replay(
+    source: Ledger, target: Ledger, progress: Progress = lambda done, total: None, new_topic: bool = False
+) -> Replayed:
     """Replay a ledger into an empty one, of which nobody is told anything.
+
+    `new_topic`: the topic was made again under its name, and is read from its beginning by the workers that come.
 
     Raises LedgerError where the target is not empty or the source holds nothing, and where the new journal would not be
     the old one; LeaseHeld. What was broken off is refused by every command, and begun again in another empty database.
@@ -56,15 +60,15 @@ def replay(source: Ledger, target: Ledger, progress: Progress = lambda done, tot
         lease = target.lease()
         try:
             handover.begin(old, source, target)
-            events = _replay_streams(old, target, lease, progress)
-            handover.end(old, target)
+            events = _replay_streams(old, target, lease, progress, new_topic)
+            handover.end(old, target, new_topic)
         finally:
             lease.release()
         streams = len(handover.streams_of(old))
     return Replayed(streams, events, horizon, digest(target, horizon), digest(source, horizon))
 
 
-def _replay_streams(old: Connection, target: Ledger, lease: Lease, progress: Progress) -> int:
+def _replay_streams(old: Connection, target: Ledger, lease: Lease, progress: Progress, new_topic: bool) -> int:
     done, total = 0, handover.events_count(old)
     for position in handover.streams_of(old):
         engine = Engine(target, position.stream, lease=lease)
@@ -76,7 +80,7 @@ def _replay_streams(old: Connection, target: Ledger, lease: Lease, progress: Pro
             progress(done, total)
         while engine.tick(position.horizon, TICK_CASES):
             pass
-        handover.end_stream(target, position)
+        handover.end_stream(target, position, new_topic)
     return done
 
 

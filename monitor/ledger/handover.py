@@ -9,8 +9,10 @@ sent again. While it is under way, nobody else can open the new ledger: half of 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Row, RowMapping, Table, delete, func, insert, select, update
 
+from monitor.ledger import audit as audit_lines
 from monitor.ledger import judging
 from monitor.ledger.access import Ledger
 from monitor.ledger.errors import LedgerError
@@ -38,6 +40,8 @@ ROWS_AT_ONCE: Final = 1_000
 UNFINISHED: Final = "replay"
 """Name of the row of `meta` that keeps everybody else out."""
 DEPLOYMENT: Final = "deployment"
+BESIDE: Final = "replay.beside"
+"""Act of the audit: a replay gave a stream of a topic deliveries that are no records of its partition."""
 COPIED: Final = (rulebooks, proposals, users, api_keys, actions, audit, chains)
 
 Recode = Callable[[dict[str, Any]], dict[str, Any]]
@@ -49,10 +53,9 @@ def begin(old: Connection, source: Ledger, target: Ledger) -> None:
     Raises LedgerError for a ledger that is not empty, or has another key of texts.
     """
     with target.write() as new:
-        _refuse_unless_empty(new, target)
+        shut(new, target)
         if source.texts.key is not None:
             target.texts.adopt(source.texts.key)
-        new.execute(insert(meta).values(name=UNFINISHED, value="unfinished"))
         for table in COPIED:
             _copy(old, new, table)
         _copy(old, new, texts, lambda row: {**row, "body": target.texts.sealed_again(row["body"], source.texts)})
@@ -81,10 +84,10 @@ def begin_stream(old: Connection, target: Ledger, stream: str) -> None:
         judging.save_states(new, stream, states)
 
 
-def end_stream(target: Ledger, before: Row[Any]) -> None:
+def end_stream(target: Ledger, before: Row[Any], new_topic: bool) -> None:
     """Check that the journal of a stream is that of the old ledger, and set its position to where that one stands.
 
-    Raises LedgerError where an event was lost or changed.
+    Of a topic made again the position is its beginning. Raises LedgerError where an event was lost or changed.
     """
     with target.write() as new:
         after = new.execute(select(positions).where(positions.c.stream == before.stream)).one()
@@ -93,24 +96,59 @@ def end_stream(target: Ledger, before: Row[Any]) -> None:
                 f"stream {before.stream}: its journal of {before.seq} events does not end in the hash its position "
                 "states, so that events of the old ledger were lost or changed; run 'monitor verify' on it"
             )
-        new.execute(update(positions).where(positions.c.stream == before.stream).values(next=before.next))
+        place = 0 if new_topic else before.next
+        if new_topic:
+            note_beside(new, before.stream, before.next)
+        new.execute(update(positions).where(positions.c.stream == before.stream).values(next=place))
 
 
-def end(old: Connection, target: Ledger) -> None:
-    """Let everybody in: from now on the ledger is as the old one would be, and tells nobody of what it found."""
+def end(old: Connection, target: Ledger, new_topic: bool) -> None:
+    """Let everybody in: from now on the ledger is as the old one would be, and tells nobody of what it found.
+
+    It belongs to the same topic, unless that was made again: then to the first workers that come.
+    """
     with target.write() as new:
-        new.execute(update(outbox).values(delivery="none"))
+        tell_nobody(new)
         new.execute(delete(findings).where(findings.c.state == "withdrawn"))
         new.execute(delete(outbox).where(outbox.c.finding.not_in(select(findings.c.id)), outbox.c.act != "notice"))
-        new.execute(update(findings).values(announced=False))
         query = select(findings).order_by(findings.c.id)
         for rows in old.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).mappings().partitions():
             _remember(new, rows)
         _copy(old, new, relays)
         _count_on(new, relays, "seq")
-        for row in old.execute(select(meta).where(meta.c.name == DEPLOYMENT)).mappings().all():
+        of_topic = select(meta).where(meta.c.name == DEPLOYMENT)
+        for row in () if new_topic else old.execute(of_topic).mappings().all():
             new.execute(insert(meta).values(dict(row)))
-        new.execute(delete(meta).where(meta.c.name == UNFINISHED))
+        open_to_all(new)
+
+
+def shut(new: Connection, target: Ledger) -> None:
+    """Keep everybody else out of an empty ledger. Raises LedgerError for one that is not empty."""
+    _refuse_unless_empty(new, target)
+    new.execute(insert(meta).values(name=UNFINISHED, value="unfinished"))
+
+
+def note_beside(new: Connection, stream: str, count: int) -> None:
+    """Write down how many deliveries a replay gave a stream that are no records of its partition."""
+    if count:
+        audit_lines.record(new, audit_lines.operator_account(), BESIDE, f"stream:{stream}", {"count": count})
+
+
+def taken_beside(connection: Connection, stream: str) -> int:
+    """Count the deliveries that replays gave a stream beside its records."""
+    query = select(audit.c.detail).where(audit.c.act == BESIDE, audit.c.object == f"stream:{stream}")
+    return sum(int(msgspec.json.decode(detail)["count"]) for detail in connection.execute(query).scalars())
+
+
+def tell_nobody(new: Connection) -> None:
+    """Have nothing of what was found so far sent to anybody."""
+    new.execute(update(outbox).values(delivery="none"))
+    new.execute(update(findings).values(announced=False))
+
+
+def open_to_all(new: Connection) -> None:
+    """Let everybody open the ledger again."""
+    new.execute(delete(meta).where(meta.c.name == UNFINISHED))
 
 
 def _remember(new: Connection, rows: Sequence[RowMapping]) -> None:

@@ -13,6 +13,7 @@ from monitor.ledger.apart import is_alone
 from monitor.ledger.deployment import has_accepted_gaps, owner_of
 from monitor.ledger.difference import Difference, compare
 from monitor.ledger.errors import LedgerError
+from monitor.ledger.handover import taken_beside
 from monitor.ledger.imports import ImportState, imports_told, told_live
 from monitor.ledger.rejects import Vault
 from monitor.ledger.schema import cases, findings, outbox, rejects, sources
@@ -39,11 +40,11 @@ def verify_sources(connection: Connection, position: Row[Any], told: Journalled)
         if of_stream == stream and source not in known:
             applied = told.sources[of_stream, source].applied
             yield Difference("sources", f"{stream} {source}", "applied", str(applied), "no row")
+    taken -= taken_beside(connection, stream)
     if owner_of(connection) is None:
         yield from compare("positions", stream, {"next": taken}, position)
-    elif position.next < taken and not has_accepted_gaps(
-        connection
-    ):  # an offset; there are records that are no events of this stream
+    elif position.next < taken and not has_accepted_gaps(connection):
+        # An offset: there are records that are no events of this stream.
         yield Difference("positions", stream, "next", f"not below {taken}", str(position.next))
     yield from _horizon(connection, position)
 

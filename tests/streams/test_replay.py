@@ -219,6 +219,20 @@ def test_streams_stay_apart_and_belong_to_the_same_workers(tmp_path: Path, new: 
         assert owner_of(connection) == topic
 
 
+def test_a_topic_made_again_is_read_from_its_beginning(tmp_path: Path, new: Ledger, rulebook: Rulebook) -> None:
+    """The events of the old one stay, and the first workers of the new topic own the ledger (it still verifies)."""
+    lost, again = (Deployment("cluster", name, "case-events", 2, "supervision") for name in ("lost", "again"))
+    with old_ledger(tmp_path, rulebook, ("case-events/0", "case-events/1")) as old:
+        with old.write() as connection:
+            claim(connection, lost)
+        assert replay(old, new, new_topic=True).agrees
+    assert verify(new).difference is None
+    with new.write() as connection:
+        claim(connection, again)
+    assert {row["next"] for row in rows_of(new, schema.positions)} == {0}
+    assert verify(new).difference is None
+
+
 def test_a_ledger_moves_from_one_database_to_another(tmp_path: Path, new: Ledger, rulebook: Rulebook) -> None:
     """What grew in a file goes on in PostgreSQL, with the same digest."""
     with old_ledger(tmp_path, rulebook, url=f"sqlite:///{tmp_path}/file.sqlite") as old:

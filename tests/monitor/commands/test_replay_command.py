@@ -10,8 +10,12 @@ from typer.testing import CliRunner
 
 from monitor.cli import app
 from monitor.ledger import Ledger
-from streams.engine import Engine
+from streams.engine import Delivery, Engine
+from streams.kafka.producing import Producer
+from streams.kafka.records import outgoing
 from tests.databases import ledger_url, unmade_ledger_url
+from tests.integration import town
+from tests.kafka import KafkaBroker
 from tests.small_centre import MONDAY, RULEBOOK, at, delivered, event
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -63,6 +67,26 @@ def test_what_cannot_be_replayed_is_said(old: str, tmp_path: Path) -> None:
     assert "cannot be replayed into itself" in replay(old, old, code=2).stderr
     absent = f"sqlite:///{tmp_path}/absent.sqlite"
     assert "there is no ledger here" in replay(absent, unmade_ledger_url(tmp_path, "new"), code=2).stderr
+
+
+def test_a_topic_is_replayed_by_a_rulebook(kafka: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its events are judged by the one named, without which nothing begins; the digest is told."""
+    topic, producer = kafka.make_topic(2), Producer(kafka.settings())
+    events = [json.dumps(town.said(case), ensure_ascii=False).encode() for case in ("甲", "乙")]
+    producer.deliver([outgoing(Delivery(each), json.loads(each)["case"], topic, 2) for each in events])
+    producer.close()
+    new = unmade_ledger_url(tmp_path, "new")
+    said = replay(f"kafka://{topic}", new, code=2).stderr
+    assert "name the one to judge by with --rulebook" in said
+    rulebook = ("--rulebook", str(town.write_rulebook(tmp_path)))
+    assert "Set MONITOR_KAFKA_SERVERS" in replay(f"kafka://{topic}", new, *rulebook, code=2).stderr
+    monkeypatch.setenv("MONITOR_KAFKA_SERVERS", kafka.servers)
+    told = json.loads(replay(f"kafka://{topic}", new, *rulebook, "--json").stdout)
+    assert (told["streams"], told["records"]) == (2, 2)
+    at = ("--horizon", told["horizon"])
+    digest = CliRunner().invoke(app, ["digest", "--ledger", new, *at, "--json"]).stdout
+    assert json.loads(digest)["digest"] == told["digest"]
+    assert "this ledger belongs to topic" in replay(f"kafka://{topic}", new, *rulebook, code=2).stderr
 
 
 def test_ledgers_that_differ_are_told_apart(old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
