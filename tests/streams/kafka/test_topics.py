@@ -1,12 +1,16 @@
 """The topics on a real broker: made as they must be, never changed, their differences named."""
 
+import asyncio
 from contextlib import closing
 from itertools import count
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from streams.kafka.connecting import BrokerUnusable, administrator
 from streams.kafka.identity import TopicMissing, identity
+from streams.kafka.producing import Producer
+from streams.kafka.records import Outgoing
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import Difference, Topic, TopicSettings, create, describe, differences, wanted
 from tests.kafka import KafkaBroker
@@ -104,6 +108,24 @@ def test_identity_tells_a_topic_from_its_namesake(kafka: KafkaBroker, settings: 
     second = identity(settings)
     assert second.topic_id != first.topic_id
     assert second.cluster == first.cluster
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+def test_records_can_be_read_however_the_brokers_keep_them(kafka: KafkaBroker, codec: str) -> None:
+    """The client under Faust reads every compression that a topic, or somebody's producer, may have."""
+    topic = kafka.make_topic(1, **{"compression.type": codec})
+    with closing(Producer(kafka.settings())) as producer:
+        producer.deliver([Outgoing(topic, 0, b"c1", b"1" * 1000), Outgoing(topic, 0, b"c1", b"2" * 1000)])
+    assert asyncio.run(_read_two(kafka.servers, topic)) == [b"1" * 1000, b"2" * 1000]
+
+
+async def _read_two(servers: str, topic: str) -> list[bytes]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        return [(await asyncio.wait_for(consumer.getone(), 30)).value for _ in range(2)]
+    finally:
+        await consumer.stop()
 
 
 def test_broker_that_is_not_there_is_named() -> None:
