@@ -39,8 +39,10 @@ class Manner:
         shuffled: bool = False,
         poison: Iterable[Poison] = (),
         place: Placing | None = None,
+        transactional: bool = False,
     ) -> None:
         self.twice, self.shuffled, self.poison, self.place = twice, shuffled, tuple(poison), place
+        self.transactional = transactional
 
     def entries(self, tape: Tape) -> list[Entry]:
         """Give a tape's entries as they are sent."""

@@ -239,10 +239,10 @@ def recreated(topology: Topology) -> None:
     code = worker.ended(DISCOVERED_SECONDS)
     topology.workers.remove(worker)
     assert code > 0, f"its topic was made anew, and the worker ended with {code}: {worker.said[-1000:]}"
-    assert "monitor replay" in worker.said, f"the worker does not say what to do: {worker.said[-1000:]}"
+    assert "monitor positions accept" in worker.said, f"the worker does not say what to do: {worker.said[-1000:]}"
     after = topology.taken()
     assert after[0] == before, "something was taken from the new topic"
-    topology.refused("monitor replay")
+    topology.refused("monitor positions accept")
     assert topology.taken() == after, "the ledger was touched"
 
 
@@ -287,6 +287,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("poison", nothing, Manner(poison=POISON)),
     Fault("partitions by CRC32", nothing, Manner(place=by_crc32)),
     Fault("no keys", nothing, Manner(place=without_key)),
+    Fault("transactions", worker_killed(2), Manner(transactional=True)),
     Fault("everything", everything, Manner(twice=True, shuffled=True, poison=POISON, place=by_crc32), seconds=120),
 )
 

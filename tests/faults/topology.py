@@ -21,6 +21,7 @@ from streams.kafka.settings import KafkaSettings
 from tests.faults.feeding import Feeder, Manner
 from tests.faults.outcome import overdue
 from tests.faults.tape import LIVE, Tape
+from tests.faults.transactions import TransactionalProducer
 from tests.faults.workers import Doom, Memory, Worker
 from tests.kafka import KafkaServer
 from tests.postgres import PostgresServer
@@ -127,7 +128,7 @@ class Topology:
     @contextmanager
     def feeding(self, tape: Tape, manner: Manner) -> Iterator[Feeder]:
         """Feed a tape while something else happens; at the end all of it is acknowledged."""
-        producer = Producer(self.settings)
+        producer = TransactionalProducer(self.settings) if manner.transactional else Producer(self.settings)
         feeder = Feeder(self.settings, producer, tape, self.partitions, manner)
         try:
             yield feeder
