@@ -51,7 +51,7 @@ def claim(connection: Connection, deployment: Deployment) -> None:
         if not stream.startswith(ours):
             raise LedgerError(
                 f"this ledger holds the stream {stream!r}, which is no partition of {deployment.topic}: it was written "
-                "without Kafka; give the workers an empty ledger, and load it with 'monitor replay'"
+                "without Kafka, and its events are in no topic; give the workers an empty ledger, and import the events"
             )
 
 
