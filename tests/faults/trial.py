@@ -64,7 +64,8 @@ def tried(fault: Fault, topology: Topology) -> Outcome:
         problems.append(f"asked to stop, the workers ended with {codes}")
     with topology.ledger() as ledger, Ledger.open(f"sqlite:///{topology.folder}/undisturbed.sqlite") as undisturbed:
         play(undisturbed, tape)
-        outcome = examine(fault.name, ledger, undisturbed, topology.settings, feeder.acknowledged)
+        misplaced = fault.manner.place is not None
+        outcome = examine(fault.name, ledger, undisturbed, topology.settings, feeder.acknowledged, misplaced=misplaced)
     try:
         fault.afterwards(topology)
     except AssertionError as problem:
