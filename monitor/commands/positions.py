@@ -1,19 +1,16 @@
 """`monitor positions`: where the ledger stands in the partitions of the topic, and gaps an operator accepts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor.commands.actor import AsFileOption, AsOption, acting
+from monitor.commands.broker import broker
 from monitor.commands.options import (
     EXIT_DIFFERENT,
-    EXIT_UNUSABLE,
     JsonOption,
     LangOption,
     LedgerOption,
-    err,
     language,
     opened,
     out,
@@ -62,30 +59,15 @@ def accept(
     """List what the topic has lost before it was read, and with a reason read on behind it; exit 1 when gaps stand."""
     from streams.kafka.gap_acceptance import accept as accept_gaps
     from streams.kafka.gap_acceptance import standing
-    from streams.kafka.settings import KafkaSettings
 
     spoken = language(lang)
-    with opened(ledger) as book, _said():
-        stands = standing(book, KafkaSettings())
+    with opened(ledger) as book, broker(spoken) as kafka:
+        stands = standing(book, kafka)
         accepted = bool(reason) and bool(stands.gaps)
         if accepted and reason:
             accept_gaps(book, stands, reason, acting(book, user, password_file, spoken).name)
     _print(stands, accepted, as_json, spoken)
     raise typer.Exit(EXIT_DIFFERENT if stands.gaps and not accepted else 0)
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """Say what is wrong with broker or topic, and end the command."""
-    from kafka.errors import KafkaError
-
-    from streams.kafka.identity import TopicUnusable
-
-    try:
-        yield
-    except (KafkaError, TopicUnusable) as error:
-        err.print(str(error), style="red", markup=False)
-        raise typer.Exit(EXIT_UNUSABLE) from None
 
 
 def _print(stands: "Standing", accepted: bool, as_json: bool, lang: Lang) -> None:

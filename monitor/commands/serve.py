@@ -2,7 +2,8 @@
 
 import typer
 
-from monitor.commands.options import EXIT_UNUSABLE, LangOption, LedgerOption, err, language, opened, out
+from monitor.commands.broker import broker
+from monitor.commands.options import LangOption, LedgerOption, language, opened, out
 from monitor.commands.up import DEFAULT_HOST, DEFAULT_PORT, HostOption, PortOption, cannot_listen
 from monitor.language import text
 
@@ -15,15 +16,11 @@ def serve(
 ) -> None:
     """Take events over HTTP for the workers behind Kafka, and show live page, figures and metrics, until stopped."""
     from streams.kafka.serving import Serving
-    from streams.kafka.settings import KafkaSettings
     from streams.server import CannotListen
     from streams.server import serve as serve_runtime
 
-    spoken, settings = language(lang), KafkaSettings()
-    if not settings.bootstrap:
-        err.print(text("serve.no_broker", spoken), style="red", markup=False)
-        raise typer.Exit(EXIT_UNUSABLE)
-    with opened(ledger) as book:
+    spoken = language(lang)
+    with broker(spoken) as settings, opened(ledger) as book:
         runtime = Serving(book, settings)
         try:
             status = serve_runtime(

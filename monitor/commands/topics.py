@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.commands.broker import broker
 from monitor.commands.options import (
     EXIT_DIFFERENT,
-    EXIT_UNUSABLE,
     JsonOption,
     LangOption,
     err,
@@ -87,25 +87,12 @@ def _given(
 
 
 def _run(make: bool, given: dict[str, Any], as_json: bool, lang: Lang) -> None:
-    from pydantic import ValidationError
-
-    from streams.kafka.connecting import BrokerUnusable
-    from streams.kafka.settings import KafkaSettings
     from streams.kafka.topics import TopicSettings, create, describe, differences, wanted
 
-    try:
-        kafka = KafkaSettings()
+    with broker(lang) as kafka:
         topics = wanted(kafka, TopicSettings(**given))
         created = create(kafka, topics) if make else []
         found = describe(kafka, topics)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
-            said = ": ".join([*map(str, fault["loc"]), fault["msg"]])
-            err.print(said, style="red", markup=False)
-        raise typer.Exit(EXIT_UNUSABLE) from None
-    except BrokerUnusable as error:
-        err.print(error.say(lang), style="red", markup=False)
-        raise typer.Exit(EXIT_UNUSABLE) from None
     differing = differences(topics, found)
     if as_json:
         print_document({"created": created, "topics": found, "differences": differing})

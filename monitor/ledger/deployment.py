@@ -105,7 +105,7 @@ def _remedy(owner: Deployment, asked: Deployment) -> str:
         )
     if owner.partitions != asked.partitions:
         return (
-            "with another number of partitions cases would move to other streams; replay into a new topic with an "
-            "empty ledger"
+            "with another number of partitions cases would move to other streams; give the workers an empty ledger, "
+            "and have the events sent to the topic again"
         )
     return "two groups would each take every event; check MONITOR_KAFKA_GROUP, or give each group its own ledger"

@@ -13,6 +13,7 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from streams.kafka.connecting import connected
 from streams.kafka.records import Control, control
 from streams.kafka.settings import KafkaSettings
 
@@ -87,8 +88,10 @@ class Pulses:
             producer.close(GIVEN_UP_SECONDS)
 
     def _connect(self) -> KafkaProducer:
-        return KafkaProducer(
-            **self._settings.client_options(),
+        return connected(
+            KafkaProducer,
+            self._settings,
+            GIVEN_UP_SECONDS,
             acks=1,
             enable_idempotence=False,
             request_timeout_ms=int(GIVEN_UP_SECONDS * 1000) - 1000,

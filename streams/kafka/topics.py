@@ -41,7 +41,7 @@ class TopicSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MONITOR_KAFKA_", env_file=".env", extra="ignore")
 
     partitions: int = Field(default=64, ge=1, le=10_000)
-    """Of the topic of events, for good: a case stays in its partition, so more of them means a replay into a new topic.
+    """Of the topic of events, for good: a case stays in its partition, so more of them means another topic and ledger.
     No more than so many workers share the work."""
     replication: int = Field(default=3, ge=1, le=32_767)
     """On how many brokers each record lies."""

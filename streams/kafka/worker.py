@@ -8,11 +8,11 @@ from typing import Final
 import faust
 import faust.streams
 import structlog
-from kafka.errors import KafkaError
 
 from monitor.ledger import Ledger, LedgerError
 from monitor.ledger.deployment import Deployment, claim
 from streams.kafka.app import Worker
+from streams.kafka.connecting import BrokerUnusable
 from streams.kafka.exposition import Exposition, WorkerHealth
 from streams.kafka.identity import Identity, TopicMissing, TopicUnusable, identity
 from streams.kafka.loglines import write_json_lines
@@ -135,11 +135,13 @@ def _confirm_compiled() -> None:
 
 
 def _awaited(settings: KafkaSettings) -> Identity:
-    """Ask for the topic until the broker answers."""
+    """Ask for the topic until the broker answers. Raises BrokerUnusable for what will not pass by itself."""
     while True:
         try:
             return identity(settings)
-        except KafkaError as error:
+        except BrokerUnusable as error:
+            if error.lasting:
+                raise
             log.warning("the broker cannot be asked; trying again", servers=settings.servers, error=str(error))
             time.sleep(RETRY_SECONDS)
 

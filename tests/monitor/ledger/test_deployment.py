@@ -40,7 +40,7 @@ def test_a_ledger_remembers_whose_it_is(ledger: Ledger) -> None:
         ({"cluster": "cluster-2"}, "check MONITOR_KAFKA_SERVERS"),
         ({"topic": "other-events"}, "check MONITOR_KAFKA_TOPIC"),
         ({"topic_id": "topic-id-2"}, "deleted and made again"),
-        ({"partitions": 128}, "replay into a new topic"),
+        ({"partitions": 128}, "sent to the topic again"),
         ({"group": "trial"}, "check MONITOR_KAFKA_GROUP"),
     ],
 )
