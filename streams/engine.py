@@ -80,7 +80,7 @@ class Engine:
         """
         with self._turn(horizon, upto) as turn:
             assessed = turn.let_time_pass(limit)
-            settled = turn.earliest_changes() if assessed < limit else None
+            settled = turn.earliest_changes if assessed < limit else None
         if settled is not None:
             self._due = settled
         return assessed

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from monitor.events import TIME_MIN, Event, EventError
 from monitor.ledger import apart, judging, rejects, relays, texts
@@ -134,17 +134,10 @@ class Turn:
             state.live = True
             note_live(self._connection, self._stream, source)
 
+    @cached_property
     def earliest_changes(self) -> dict[str, datetime]:
-        """Tell for each source set when the first of its cases changes next with time alone."""
-        found = {
-            sources: self._connection.execute(
-                select(func.min(cases.c.next_change)).where(
-                    cases.c.stream == self._stream, cases.c.source_set == sources
-                )
-            ).scalar_one()
-            for sources in judging.source_sets(self._connection, self._stream)
-        }
-        return {sources: instant for sources, instant in found.items() if instant is not None}
+        """When the first of its cases changes next with time alone, for each source set, as the turn found them."""
+        return judging.earliest_changes(self._connection, self._stream)
 
     def write(self) -> None:
         """Write everything this turn took and concluded, and move the position."""
@@ -302,8 +295,10 @@ class Turn:
     def _due(self, limit: int) -> list[str]:
         due: list[str] = []
         rulebook = self._rulebooks.current.rulebook
-        for sources in judging.source_sets(self._connection, self._stream):
+        for sources, first in sorted(self.earliest_changes.items()):
             judged_at = judging.judged_at(sources, self.states, rulebook, self.horizon)
+            if first > judged_at:
+                continue
             where = (cases.c.source_set == sources) & (cases.c.next_change <= judged_at)
             # Assessed at that very instant already: the change lies just behind it.
             due += self._some(where & (cases.c.judged_at < judged_at), limit - len(due))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Integer, cast, func, select
+from sqlalchemy import CTE, Connection, Integer, cast, func, select
 
 from monitor.events import CONSOLE, TIME_MIN, Event, EventType
 from monitor.ledger.schema import cases, sources
@@ -107,15 +107,30 @@ def imported_at(source_set: str, states: Mapping[str, SourceState]) -> datetime 
 
 
 def source_sets(connection: Connection, stream: str) -> list[str]:
-    """List the source sets that occur among a stream's cases, skipping along the index from one to the next."""
+    """List the source sets that occur among a stream's cases."""
+    found = _source_sets(stream)
+    return sorted(connection.execute(select(found.c.source_set).where(found.c.source_set.is_not(None))).scalars())
+
+
+def earliest_changes(connection: Connection, stream: str) -> dict[str, datetime]:
+    """Tell for each source set among a stream's cases when the first of them changes next with time alone."""
+    found = _source_sets(stream)
+    of_set = (cases.c.stream == stream) & (cases.c.source_set == found.c.source_set)
+    # Said expressly: SQLite would look at every case that changes no more, the closed ones, to find the least of it.
+    changing = of_set & cases.c.next_change.is_not(None)
+    first = select(func.min(cases.c.next_change)).where(changing).scalar_subquery()
+    query = select(found.c.source_set, first.label("first")).where(found.c.source_set.is_not(None))
+    return {row.source_set: row.first for row in connection.execute(query) if row.first is not None}
+
+
+def _source_sets(stream: str) -> CTE:
+    """Skip along the index of a stream's cases from one source set to the next; the last row is null."""
     of_stream = cases.c.stream == stream
     found = select(func.min(cases.c.source_set).label("source_set")).where(of_stream).cte(recursive=True)
     after = (
         select(func.min(cases.c.source_set)).where(of_stream, cases.c.source_set > found.c.source_set).scalar_subquery()
     )
-    found = found.union_all(select(after).where(found.c.source_set.is_not(None)))
-    query = select(found.c.source_set).where(found.c.source_set.is_not(None))
-    return sorted(connection.execute(query).scalars())
+    return found.union_all(select(after).where(found.c.source_set.is_not(None)))
 
 
 def load_states(connection: Connection, stream: str) -> dict[str, SourceState]:
