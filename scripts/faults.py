@@ -41,9 +41,8 @@ def main() -> int:
         if names is None or fault.name in names:
             outcomes.append(outcome := try_on_its_own(fault, asked.keep))
             say(line(outcome))
-    if asked.json is not None:
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcomes)) + b"\n")
+            # After each: half an hour's work is not lost with the last of it.
+            write(outcomes, asked.json)
     return 0 if all(outcome.holds for outcome in outcomes) else 1
 
 
@@ -62,6 +61,13 @@ def try_on_its_own(fault: Fault, keep: Path | None) -> Outcome:
             return Outcome(
                 fault=fault.name, digest_undisturbed="", digest_now="", agree=False, problems=(str(impossible),)
             )
+
+
+def write(outcomes: list[Outcome], report: Path | None) -> None:
+    """Write the report, where one is asked for."""
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(outcomes)) + b"\n")
 
 
 def line(outcome: Outcome) -> str:
