@@ -35,7 +35,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     counted: Counted | None = None
     findings_told_wrongly: int = 0
-    cardsraised_too_early: int = 0
+    cards_too_early: int = 0
     memory: tuple[Memory, ...] = ()
     ended: tuple[str, ...] = ()
     """Workers that ended by themselves, with why; the supervisor of processes started others."""
@@ -88,7 +88,7 @@ def examine(
         differing=tuple(parts),
         counted=counted,
         findings_told_wrongly=len(told_wrongly),
-        cardsraised_too_early=len(early),
+        cards_too_early=len(early),
         problems=tuple(problems),
     )
 
