@@ -109,11 +109,11 @@ def overdue(ledger: Ledger, connection: Connection) -> list[str]:
 
 
 def growing(memory: tuple[Memory, ...]) -> list[str]:
-    """Find the workers whose memory has grown over the run."""
+    """Find the workers whose memory has grown over the run; one that was killed before it was ready has no start."""
     return [
         f"the memory of {name} grew from {start} to {end} MB"
         for name, start, end in memory
-        if end - start > GROWTH_MB_MAX
+        if start and end - start > GROWTH_MB_MAX
     ]
 
 

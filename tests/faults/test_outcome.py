@@ -97,7 +97,7 @@ def test_what_was_acknowledged_and_is_nowhere_is_lost() -> None:
 
 def test_memory_that_grows_is_objected_to() -> None:
     """A worker may fill its caches, and no more."""
-    assert not growing((Memory("a", 110, 140),))
+    assert not growing((Memory("a", 110, 140), Memory("killed while it started", 0, 110)))
     assert growing((Memory("a", 110, 140), Memory("b", 110, 200))) == ["the memory of b grew from 110 to 200 MB"]
 
 
