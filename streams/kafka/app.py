@@ -25,6 +25,7 @@ from monitor.ledger import LedgerError
 from streams.kafka.batching import RunScheduler
 from streams.kafka.credentials import faust_credentials
 from streams.kafka.gaps import first_offset
+from streams.kafka.gathering import Gathering
 from streams.kafka.identity import TopicUnusable
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.producing import Unsent
@@ -38,6 +39,8 @@ EXIT_FAILED: Final = 1
 EXIT_UNUSABLE: Final = 2
 BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TICK_SECONDS: Final = 0.2
+GATHER_SECONDS: Final = 0.02
+"""Between two rounds Faust gets to hand over all it has fetched; far below what anybody waits for a verdict."""
 CONFIRM_SECONDS: Final = 5.0
 PASSING: Final = (OperationalError, InterfaceError, KafkaError, Unsent)
 """Errors of a database or a broker that will be there again: tried again, without end and without going on."""
@@ -58,8 +61,10 @@ class Worker:
         self.troubled = -math.inf
         self.rebalancing_since: float | None = time.monotonic()
         self._generation = 0
+        self._gathering = Gathering()
         topic = self.app.topic(settings.topic, value_serializer="raw", key_serializer="raw", acks=False)
         self.app.agent(topic, name="supervise", concurrency=1)(self._supervise)
+        self.app.task(self._take_runs)
         self.app.task(self._let_time_pass)
         self.app.task(self._confirm_topic)
         signals: Any = self.app  # the types of the signals know no methods
@@ -67,12 +72,22 @@ class Worker:
         signals.on_rebalance_complete.connect(self._on_assigned)
 
     async def _supervise(self, stream: Any) -> None:
-        """Take each run to its pump; one at a time."""
+        """Gather the runs that Faust brings."""
         async for event in stream.events():
-            await self._take(event.message.tp, event.message.value)
+            await self._gathering.put(event.message.tp, event.message.value)
 
-    async def _take(self, partition: TP, records: list[Any]) -> None:
-        generation, attempt = self._generation, 0
+    async def _take_runs(self) -> None:
+        """Take what was gathered to the pumps, a partition at a time, round by round."""
+        while not self.app.should_stop:
+            await asyncio.sleep(GATHER_SECONDS)
+            generation = self._generation
+            for partition, runs in self._gathering.take().items():
+                for run in runs:
+                    await self._take(partition, run, generation)
+                    await asyncio.sleep(0)
+
+    async def _take(self, partition: TP, records: list[Any], generation: int) -> None:
+        attempt = 0
         while generation == self._generation:
             try:
                 self.supervision.take(partition.partition, records)
@@ -166,6 +181,7 @@ class Worker:
         """Let everything go: a rebalance takes all partitions, and gives some of them back."""
         self._generation += 1
         self.rebalancing_since = time.monotonic()
+        self._gathering.clear()
         self.supervision.let_go()
         self.on_owned([])
 
@@ -225,7 +241,7 @@ def _app(settings: KafkaSettings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=1 << 20,
         datadir=Path(tempfile.gettempdir()) / f"monitor-faust-{os.getuid()}",  # it makes folders for tables we lack
-        stream_buffer_maxsize=16,  # runs, not records
+        stream_buffer_maxsize=256,  # runs, not records
         stream_publish_on_commit=False,
         stream_recovery_delay=0.0,
         stream_wait_empty=False,

@@ -87,6 +87,7 @@ class Progress:
 
     def __init__(self, worker: Worker, pulses: Pulses, relay: RelayThread) -> None:
         self._worker, self._pulses, self._relay = worker, pulses, relay
+        self._moved: dict[int, tuple[int, float]] = {}
 
     def health(self) -> WorkerHealth:
         """Tell how the worker is, for whoever asks; it is not ready while it owns nothing or cannot commit."""
@@ -112,9 +113,21 @@ class Progress:
             return "a rebalance"
         for partition in worker.supervision.partitions:
             position = worker.supervision.position(partition)
-            if position is not None and self._pulses.is_unread(partition, position, before):
+            if position is not None and self._stands(partition, position, now):
                 return f"reading of partition {partition}, at offset {position}"
         return None
+
+    def _stands(self, partition: int, position: int, now: float) -> bool:
+        """Tell whether a partition has not moved for too long while there is something to read in it.
+
+        One that moves slowly has too much to do, which ending its worker would only make worse.
+        """
+        known = self._moved.get(partition)
+        if known is None or known[0] != position:
+            self._moved[partition] = (position, now)
+            return False
+        before = now - STALL_SECONDS
+        return known[1] < before and self._pulses.is_unread(partition, position, before)
 
 
 def _serve(worker: Worker) -> int:

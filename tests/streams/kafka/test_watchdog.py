@@ -58,9 +58,20 @@ def test_standstill_is_named(changed: dict[str, Any], what: str | None) -> None:
     [(7, LONG_AGO, True), (9, LONG_AGO, True), (6, LONG_AGO, False), (7, NOW - 5, False)],
 )
 def test_pulse_that_is_not_read_is_a_standstill(offset: int, landed_at: float, stands: bool) -> None:
-    """A record that lies in the log for long, at or behind the position, shows that nothing is read any more."""
-    said = progress(worker(), pulses(offset, landed_at)).standstill(NOW)
-    assert said == ("reading of partition 3, at offset 7" if stands else None)
+    """A record that lies in the log for long, at or behind a position that stays, shows that nothing is read."""
+    looked_at = progress(worker(beat=LONG_AGO - 1), pulses(offset, landed_at))
+    assert looked_at.standstill(LONG_AGO - 1) is None
+    looked_at._worker.beat = NOW
+    assert looked_at.standstill(NOW) == ("reading of partition 3, at offset 7" if stands else None)
+
+
+def test_slow_worker_does_not_stand_still() -> None:
+    """Who has more to do than he can is not ended for it, as long as every partition moves now and then."""
+    slow = worker(beat=LONG_AGO - 1)
+    looked_at = progress(slow, pulses(9, LONG_AGO))
+    assert looked_at.standstill(LONG_AGO - 1) is None
+    slow.beat, slow.supervision.position = NOW, lambda partition: 8
+    assert looked_at.standstill(NOW) is None
 
 
 def test_a_relay_that_has_failed_is_a_standstill() -> None:
