@@ -97,6 +97,11 @@ class Engine:
             judging.judged_at(sources, states, rulebook, horizon) >= instant for sources, instant in self._due.items()
         )
 
+    def knows_live(self, source: str) -> bool:
+        """Tell whether a source is known to deliver live, so that hearing it once more changes nothing."""
+        state = None if self._known is None else self._known[0].get(source)
+        return state is not None and state.live
+
     def begin_import(self, source: str, upto: int | None = None) -> None:
         """Hold back judgement of what is absent while a file of a source is imported.
 

@@ -183,7 +183,7 @@ class Turn:
         was_live = state.live
         state.note(event, admitted.received_at, admitted.backfill)
         if self._neighbours is not None and not delivery.copy:
-            if state.live and not was_live:
+            if state.live and not was_live and not judging.is_live_anywhere(self._connection, event.source):
                 self._elsewhere.live.append(event.source)
             if not known and judging.completed_by(event) is not None:
                 self._elsewhere.heartbeats.append(delivery)  # others need only know how far the source is complete

@@ -115,15 +115,22 @@ class Pump:
             word = control_of(record)
             if word is None:
                 events.append(record)
-            elif word is Control.PULSE:
-                self._meters.control(word)
+                continue
+            self._meters.control(word)
+            if word is Control.PULSE or (word is Control.LIVE and self._is_old_news(record)):
                 events.append(record)  # says no more than that its time has come
             else:
-                self._meters.control(word)
                 self._commit(events)
                 events = []
                 self._obey(word, record)
         self._commit(events)
+
+    def _is_old_news(self, record: Incoming) -> bool:
+        """Tell whether a word that a source is live changes nothing: each partition may be told by several others."""
+        try:
+            return self.engine.knows_live(said(record).source)
+        except msgspec.DecodeError:
+            return False
 
     def _commit(self, records: Sequence[Incoming]) -> None:
         """Give the engine what stands between two words to the owner, in one transaction."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from monitor.events import Event
+from monitor.events import Event, content
 from monitor.ledger import Ledger
 from monitor.ledger.deployment import Deployment, claim
 from monitor.ledger.digest import digest
@@ -362,6 +362,19 @@ def test_first_live_delivery_is_told_to_the_others(one_of_four: Station) -> None
     words = [dict(each.headers).get("monitor-control") for each in one_of_four.broker.taken]
     assert words == [b"live"] * 3
     assert [each.value for each in one_of_four.broker.taken] == [b'{"source":"hall"}'] * 3
+
+
+def test_what_is_known_to_be_live_is_not_told_again(one_of_four: Station) -> None:
+    """A source that another partition has told the others of is not told of once more, and costs no transaction."""
+    home = next(f"case-{n}" for n in range(40) if one_of_four._neighbours.is_home(f"case-{n}"))
+    elsewhere = Engine(one_of_four.ledger, "case-events/1", assess_plainly, lease=one_of_four.lease)
+    elsewhere.process([Delivery(content(event("apply", "case-of-1")), at(1), offset=0)], at(1), 1)
+    one_of_four.log.append(event("apply", home), at(1))
+    one_of_four.pump.take(one_of_four.log.records)
+    assert one_of_four.broker.taken == []
+    before = one_of_four.pump.engine.next
+    one_of_four.pump.take([one_of_four.log.append(control(Control.LIVE, "case-events", 0, Said("hall")), at(1))])
+    assert (one_of_four.pump.next, one_of_four.pump.engine.next) == (before + 1, before)
 
 
 def test_a_commit_whose_answer_was_lost_is_not_repeated(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
