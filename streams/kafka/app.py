@@ -241,7 +241,7 @@ def _app(settings: KafkaSettings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=1 << 20,
         datadir=Path(tempfile.gettempdir()) / f"monitor-faust-{os.getuid()}",  # it makes folders for tables we lack
-        stream_buffer_maxsize=256,  # runs, not records
+        stream_buffer_maxsize=64,  # runs, not records
         stream_publish_on_commit=False,
         stream_recovery_delay=0.0,
         stream_wait_empty=False,

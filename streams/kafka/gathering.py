@@ -10,7 +10,9 @@ from typing import Any, Final
 from faust.types import TP
 
 RECORDS_MAX: Final = 20_000
-"""Some seconds of work. Beyond it nothing more is taken from Faust, which then stops fetching."""
+BYTES_MAX: Final = 16 * 1024 * 1024
+"""Some seconds of work, or as much as needs bounding. Beyond it nothing more is taken from Faust, which then stops
+fetching."""
 
 Round = dict[TP, list[list[Any]]]
 
@@ -20,12 +22,12 @@ class Gathering:
 
     def __init__(self) -> None:
         self._waiting: Round = {}
-        self._records = 0
+        self._records = self._bytes = 0
         self._room = asyncio.Event()
 
     async def put(self, partition: TP, records: list[Any]) -> None:
         """Add a run, once there is room."""
-        while self._records >= RECORDS_MAX:
+        while self._records >= RECORDS_MAX or self._bytes >= BYTES_MAX:
             self._room.clear()
             await self._room.wait()
         runs = self._waiting.setdefault(partition, [])
@@ -35,11 +37,12 @@ class Gathering:
         else:
             runs.append(list(records))
         self._records += len(records)
+        self._bytes += sum(len(record.value or b"") for record in records)
 
     def take(self) -> Round:
         """Take everything that waits."""
         taken, self._waiting = self._waiting, {}
-        self._records = 0
+        self._records = self._bytes = 0
         self._room.set()
         return taken
 

@@ -6,7 +6,7 @@ broker was asked: either nothing lies between, as transactions and compaction le
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 BATCH_RECORDS_MAX: Final = 2_000
 """One transaction's worth: half a second of work, so that neither ticks nor a rebalance are kept waiting long."""
+BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""What is no event may be large, and stands in memory several times while it is rejected."""
 TICK_CASES_MAX: Final = 500
 
 
@@ -66,8 +68,8 @@ class Pump:
             self._meters.dropped(len(records) - len(unread))
         if not unread or not self._follows(unread[0].offset):
             return
-        for start in range(0, len(unread), BATCH_RECORDS_MAX):
-            self._take_some(unread[start : start + BATCH_RECORDS_MAX])
+        for some in _in_steps(unread):
+            self._take_some(some)
 
     def accept_gap(self, hole: Hole) -> None:
         """Take it that the log has no record between the ends of a hole."""
@@ -182,3 +184,17 @@ class Pump:
             self.engine.process([refused], max(self.horizon, instant(record.timestamp)), record.offset + 1)
         )
         self.next, self.horizon = record.offset + 1, max(self.horizon, instant(record.timestamp))
+
+
+def _in_steps(records: Sequence[Incoming]) -> Iterator[list[Incoming]]:
+    """Cut a run into what one transaction takes."""
+    step: list[Incoming] = []
+    size = 0
+    for record in records:
+        step.append(record)
+        size += len(record.value or b"")
+        if len(step) >= BATCH_RECORDS_MAX or size >= BATCH_BYTES_MAX:
+            yield step
+            step, size = [], 0
+    if step:
+        yield step

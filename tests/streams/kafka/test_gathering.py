@@ -15,7 +15,7 @@ HERE, THERE = TP("t", 0), TP("t", 1)
 
 def run(*offsets: int) -> list[Any]:
     """Make a run of records."""
-    return [SimpleNamespace(offset=offset) for offset in offsets]
+    return [SimpleNamespace(offset=offset, value=b"12345") for offset in offsets]
 
 
 def offsets(runs: list[list[Any]]) -> list[list[int]]:
@@ -62,9 +62,10 @@ def test_a_run_is_not_changed_by_being_joined() -> None:
     assert len(asyncio.run(gathered())) == 1
 
 
-def test_only_so_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "most"), [("RECORDS_MAX", 2), ("BYTES_MAX", 10)])
+def test_only_so_much_waits(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """While too much waits nothing more is taken from Faust; once it was taken, the next run gets in."""
-    monkeypatch.setattr(gathering, "RECORDS_MAX", 2)
+    monkeypatch.setattr(gathering, limit, most)
 
     async def gathered() -> tuple[bool, Any]:
         waiting = Gathering()

@@ -284,6 +284,20 @@ def test_poison_is_a_reject(station: Station, value: bytes | None, headers: list
     assert station.position() == 2
 
 
+def test_large_records_are_taken_in_small_steps(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large what is no event may be, no transaction holds more of it than is bounded."""
+    taken: list[int] = []
+    process = station.pump.engine.process
+    monkeypatch.setattr(
+        station.pump.engine, "process", lambda batch, *rest: taken.append(len(batch)) or process(batch, *rest)
+    )
+    for _ in range(9):
+        station.log.append(b"{" * 1_000_000, at(1))
+    station.pump.take(station.log.records)
+    assert taken == [5, 4]
+    assert station.position() == 9
+
+
 def test_sender_is_bound_to_the_source_of_its_key(station: Station) -> None:
     """An event of another source than the one the sender signed in for is rejected."""
     station.log.append(event("apply"), at(1), [("monitor-source", b"night")])
