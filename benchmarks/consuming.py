@@ -125,10 +125,10 @@ def wait_until_taken(ledger: Ledger, consumers: Sequence[Consumer], events: int)
 
 
 def described(accounts: Sequence[Account]) -> dict[str, Any]:
-    """Describe what consumers did together, from when the last of them had its partitions to the last event taken."""
+    """Describe what consumers did together, from when the first of them had its partitions to the last event taken."""
     assigned = [account.assigned for account in accounts if account.assigned is not None]
     assert len(assigned) == len(accounts), "a consumer was never assigned a partition"
-    since = max(moment.at for moment in assigned)
+    since = min(moment.at for moment in assigned)
     until = max(act.ended.at for account in accounts for act in account.acts if act.events)
     acts = [[act for act in account.acts if since <= act.begun.at < until] for account in accounts]
     assert all(acts), "a consumer had nothing to do"

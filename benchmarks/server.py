@@ -1,6 +1,7 @@
 """A monitor in a process of its own, as it runs in production, with clients that post events to it."""
 
 import http.client
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from benchmarks.databases import text_key
 from benchmarks.machine import memory_mb
 from monitor.events import Event, content
 from monitor.ledger import Ledger
@@ -25,7 +27,8 @@ class Monitor:
 
     def __init__(self, ledger: Ledger) -> None:
         command = [sys.executable, "-m", "monitor.cli", "up", "--port", "0", "--lang", "en", "--ledger", ledger.url]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - our own program
+        keys = {"MONITOR_TEXT_KEY": str(text_key(ledger.folder)), "MONITOR_DATA": str(ledger.folder)}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | keys)  # noqa: S603 - our own program
         assert self._process.stdout is not None
         found = _ADDRESS.search(self._process.stdout.readline())
         assert found is not None, "the monitor did not start; why stands above"
