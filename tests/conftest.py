@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # No deadline per example: a busy machine is not a broken law. `ci` searches longer than one waits by hand.
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", max_examples=125, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("MONITOR_HYPOTHESIS_PROFILE", "quick"))
 
 
