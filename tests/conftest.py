@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 
 from tests import databases
 from tests.databases import PostgresDatabases, SqliteFiles
-from tests.kafka import KafkaBroker, KafkaServer, NoBroker
+from tests.kafka import KafkaBroker, KafkaServer, NoBroker, why_none
 from tests.postgres import FAST, CannotStart, PostgresServer
 
 pytest_plugins = ["pytester", "tests.skip_ban"]
@@ -83,6 +83,8 @@ def _kafka_server() -> KafkaServer:
     try:
         return KafkaServer()
     except NoBroker as reason:
+        if why_none() is None:
+            raise  # there is all that a broker needs, and it does not start
         pytest.skip(f"no Kafka can be started: {reason}")
 
 

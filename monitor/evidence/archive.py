@@ -40,9 +40,10 @@ def read(raw: bytes) -> dict[str, bytes]:
                 if entry.compress_type != ZIP_STORED or entry.filename in files:
                     raise Damaged(entry.filename, "not stored as this program stores it")
                 files[entry.filename] = _content(archive, entry)
+    except Damaged:
+        raise
+    # What zipfile raises for bytes that are no archive, depending on where they are wrong; none of it is swallowed.
     except (BadZipFile, ValueError, NotImplementedError, EOFError, OSError, RuntimeError) as error:
-        if isinstance(error, Damaged):
-            raise
         raise Damaged("archive", f"no ZIP archive: {error}") from None
     again = write(files)
     if again != raw:

@@ -189,5 +189,6 @@ class _Confirming:
                     f"({found.topic_id}, the ledger was read from {self._topic.topic_id}). Nothing was taken. Restore "
                     "the topic, or accept with 'monitor positions accept' that what was not read of the old one is lost"
                 )
+            _usable(found, self._settings)  # by any other times deadlines would pass when a producer says so
             return
         raise TopicMissing(self._settings.topic)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
 
 from monitor.events import Event, content
@@ -183,6 +184,17 @@ def test_topic_with_the_times_of_its_producers_is_refused(city: City) -> None:
     city.configure(TOPIC=topic)
     assert ended(city.worker()) == 2
     assert "message.timestamp.type=LogAppendTime" in (city.folder / "worker.log").read_text(encoding="utf-8")
+
+
+def test_worker_ends_when_its_topic_takes_the_times_of_producers(city: City) -> None:
+    """Once a producer could say when it is, and so make cases late, the worker ends and names the setting."""
+    process = city.worker()
+    eventually(lambda: any(line["event"] == "ready" for line in city.said()))
+    with closing(city.broker.admin()) as admin:
+        changed = {"message.timestamp.type": "CreateTime"}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, city.topic, changed)])
+    assert ended(process) == 2
+    assert any("message.timestamp.type=LogAppendTime" in line["event"] for line in city.said())
 
 
 def test_worker_without_a_broker_is_told_how_to_name_one(city: City) -> None:
