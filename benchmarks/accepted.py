@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from itertools import cycle
 from typing import Final
 
+from msgspec.structs import replace
+
 from benchmarks.history import batches, rulebook
 from monitor.events import Due, Event, EventData, EventType
 from monitor.rulebook.model import Item, parse_limit
@@ -50,20 +52,9 @@ def application(case: str, item: Item, at: datetime) -> Event:
 
 def acceptance(case: str, item: Item, at: datetime, due: datetime | None = None) -> Event:
     """Give the acceptance of a case, with a due instant of its own if need be."""
-    return Event(
-        id=f"{case}-2",
-        source="hall",
-        type=EventType.ACCEPT,
-        time=at,
-        case=case,
-        recorded=at,
-        region=_REGION,
-        item=item.code,
-        department=item.department,
-        window="w1",
-        operator="o1",
-        data=EventData() if due is None else EventData(due=Due(due)),
-    )
+    told = EventData() if due is None else EventData(due=Due(due))
+    applied = application(case, item, at)
+    return replace(applied, id=f"{case}-2", type=EventType.ACCEPT, channel=None, applicant=None, data=told)
 
 
 def items() -> list[Item]:

@@ -1,6 +1,6 @@
 """A case as it is judged: the events that count, in order, with the codes and rulebook versions they lead to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
@@ -19,6 +19,9 @@ more is told as a data finding, for what arrived after them is not looked back f
 
 TERMINAL: Final = (EventType.WITHDRAW, EventType.VOID, EventType.FORWARD)
 """What ends every clock of a case without an answer to it."""
+
+EventId = tuple[str, str]
+"""What names an event within its case: source and id."""
 
 _NONE: Final = timedelta()
 _EXCUSES_NOTHING = VERDICTS | frozenset(
@@ -267,27 +270,9 @@ class CaseFile(msgspec.Struct, frozen=True, dict=True):
 
 def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judged_at: datetime) -> CaseFile:
     """Put the events of one case in order: one content an identity, its first delivery, retracted ones out."""
-    chosen: dict[tuple[str, str], JournalEntry] = {}
-    contradicted: set[tuple[str, str]] = set()
-    case = ""
     received = tuple(entries)
-    for entry in received:
-        event = entry.event
-        identity, case = (event.source, event.id), event.case or ""
-        other = chosen.get(identity)
-        if other is None:
-            chosen[identity] = entry
-        else:
-            if other.content_hash != entry.content_hash:
-                contradicted.add(identity)
-            chosen[identity] = min(other, entry, key=lambda e: (e.content_hash, e.received_at))
-    retractions = tuple(
-        [
-            (entry, chosen[entry.event.source, entry.event.data.target or ""])
-            for _, entry in sorted(chosen.items())
-            if entry.event.type is EventType.RETRACT and (entry.event.source, entry.event.data.target or "") in chosen
-        ]
-    )
+    chosen, contradicted = _chosen(received)
+    retractions = _retractions(chosen)
     retracted = {entry.event.identity for _, entry in retractions}
     counted = [
         entry
@@ -309,7 +294,7 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
     lead = accepted[0] if accepted else events[0] if events else None
     sources = senders(tuple(sorted({event.source for event in events})), rulebooks)
     return CaseFile(
-        case=case,
+        case=(received[-1].event.case or "") if received else "",
         received=received,
         entries=told,
         verdicts=verdicts,
@@ -326,6 +311,33 @@ def open_file(entries: Iterable[JournalEntry], rulebooks: RulebookHistory, judge
         region=(lead and lead.region) or "",
         item_code=(lead and lead.item) or "",
         department=(lead and lead.department) or "",
+    )
+
+
+def _chosen(received: Iterable[JournalEntry]) -> tuple[dict[EventId, JournalEntry], set[EventId]]:
+    """Choose what counts of each identity: the smaller content, its first delivery; name those told in two ways."""
+    chosen: dict[EventId, JournalEntry] = {}
+    contradicted: set[EventId] = set()
+    for entry in received:
+        identity = (entry.event.source, entry.event.id)
+        other = chosen.get(identity)
+        if other is None:
+            chosen[identity] = entry
+        else:
+            if other.content_hash != entry.content_hash:
+                contradicted.add(identity)
+            chosen[identity] = min(other, entry, key=lambda e: (e.content_hash, e.received_at))
+    return chosen, contradicted
+
+
+def _retractions(chosen: Mapping[EventId, JournalEntry]) -> tuple[tuple[JournalEntry, JournalEntry], ...]:
+    """Pair each retraction with what it takes back, where that is known: of its own source alone."""
+    return tuple(
+        [
+            (entry, chosen[entry.event.source, entry.event.data.target or ""])
+            for _, entry in sorted(chosen.items())
+            if entry.event.type is EventType.RETRACT and (entry.event.source, entry.event.data.target or "") in chosen
+        ]
     )
 
 
