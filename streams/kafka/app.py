@@ -17,6 +17,7 @@ from typing import Any, Final
 import faust
 import structlog
 from aiokafka.errors import IllegalStateError
+from aiokafka.errors import KafkaError as ConsumerError
 from faust.types import TP
 from kafka.errors import KafkaError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -42,7 +43,7 @@ TICK_SECONDS: Final = 0.2
 GATHER_SECONDS: Final = 0.02
 """Between two rounds Faust gets to hand over all it has fetched; far below what anybody waits for a verdict."""
 CONFIRM_SECONDS: Final = 5.0
-PASSING: Final = (OperationalError, InterfaceError, KafkaError, Unsent)
+PASSING: Final = (OperationalError, InterfaceError, KafkaError, ConsumerError, Unsent)
 """Errors of a database or a broker that will be there again: tried again, without end and without going on."""
 
 
@@ -90,17 +91,24 @@ class Worker:
         attempt = 0
         while generation == self._generation:
             try:
-                self.supervision.take(partition.partition, records)
-                self.meters.pipeline.ledger_available.set(1)
-                return
-            except Hole as hole:
-                if not await self._is_gap(partition, hole):
-                    return  # these records come again
+                if await self._is_done_with(partition, records):
+                    return
+            except IllegalStateError:
+                return  # taken away meanwhile; the records go to whoever has it now
             except PASSING as error:
                 await self._wait(error, attempt, partition.partition, records[0].offset)
                 attempt += 1
             except Exception as error:  # noqa: BLE001  whatever it is, going on could be wrong
                 self._fail(error)
+
+    async def _is_done_with(self, partition: TP, records: list[Any]) -> bool:
+        """Take a run, or have what is missing before it read again; tell whether it need not be given once more."""
+        try:
+            self.supervision.take(partition.partition, records)
+        except Hole as hole:
+            return not await self._is_gap(partition, hole)
+        self.meters.pipeline.ledger_available.set(1)
+        return True
 
     async def _is_gap(self, partition: TP, hole: Hole) -> bool:
         """Tell whether the log itself has nothing in a hole; else read it from there again."""
@@ -192,11 +200,11 @@ class Worker:
             try:
                 await self._take_over(generation)
                 return
+            except IllegalStateError:
+                return  # they were taken away meanwhile; the rebalance that does so ends here too
             except PASSING as error:
                 await self._wait(error, attempt, -1, -1)
                 attempt += 1
-            except IllegalStateError:
-                return  # they were taken away meanwhile; the rebalance that does so ends here too
             except Exception as error:  # noqa: BLE001  as above
                 self._fail(error)
 

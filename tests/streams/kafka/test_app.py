@@ -1,0 +1,113 @@
+"""What a worker does about errors in the middle of its work: it tries again what passes, and gives up nothing."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import IllegalStateError
+from aiokafka.errors import KafkaTimeoutError as ConsumerTimeout
+from faust.types import TP
+from kafka.errors import KafkaTimeoutError
+from sqlalchemy.exc import OperationalError
+
+from streams.kafka import app as module
+from streams.kafka.app import Worker
+from streams.kafka.meters import WorkerMeters
+from streams.kafka.producing import Unsent
+from streams.kafka.pump import Hole
+from streams.kafka.settings import KafkaSettings
+
+HERE = TP("case-events", 0)
+RUN = [SimpleNamespace(offset=5)]
+PASSING = [OperationalError("SELECT", None, Exception()), Unsent("no"), KafkaTimeoutError(), ConsumerTimeout()]
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """Give a worker that owns a partition, as far as its supervision is concerned, and does not wait long."""
+    monkeypatch.setattr(module, "BACKOFF_SECONDS", (0.0,))
+    supervision: Any = SimpleNamespace(accept_gap=lambda hole: None)
+    return Worker(supervision, KafkaSettings(servers="127.0.0.1:1"), WorkerMeters(), lambda: None)
+
+
+def in_turn(*answers: object) -> Callable[..., Any]:
+    """Answer one after another; an exception is raised."""
+    left = list(answers)
+
+    def answer(*arguments: object) -> object:
+        given = left.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    return answer
+
+
+def taken(worker: Worker) -> None:
+    """Have a run taken."""
+    asyncio.run(worker._take(HERE, RUN, worker._generation))
+
+
+@pytest.mark.parametrize("error", PASSING)
+def test_what_passes_is_tried_again(worker: Worker, error: Exception) -> None:
+    """While database or broker do not answer the same records are given again, until they are taken."""
+    given: list[object] = []
+    answer = in_turn(error, error, True)
+    worker.supervision.take = lambda *records: given.append(records) or answer()  # type: ignore[func-returns-value]
+    taken(worker)
+    assert given == [(0, RUN)] * 3
+
+
+@pytest.mark.parametrize("error", PASSING[2:])
+def test_a_broker_that_cannot_be_asked_about_a_hole_is_asked_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Neither is a gap assumed nor the worker ended because the broker went away while it was asked."""
+    worker.supervision.take = in_turn(Hole(0, 3, 5), Hole(0, 3, 5), True)
+    answers = in_turn(error, True)
+
+    async def is_gap(partition: TP, hole: Hole) -> bool:
+        return bool(answers())
+
+    monkeypatch.setattr(worker, "_is_gap", is_gap)
+    taken(worker)
+
+
+def test_a_partition_taken_away_while_it_is_asked_about_is_left(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who no longer has the partition reads nothing of it again; its new owner does."""
+
+    async def is_gap(partition: TP, hole: Hole) -> bool:
+        raise IllegalStateError("not assigned")
+
+    worker.supervision.take = in_turn(Hole(0, 3, 5))
+    monkeypatch.setattr(worker, "_is_gap", is_gap)
+    taken(worker)
+
+
+def test_a_rebalance_ends_what_is_tried_again(worker: Worker) -> None:
+    """Records of a partition that a rebalance took are not given to anybody here any more."""
+
+    def failing(*records: object) -> None:
+        worker._generation += 1
+        raise PASSING[0]
+
+    worker.supervision.take = failing  # type: ignore[assignment]
+    taken(worker)
+
+
+def test_anything_else_ends_the_worker(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error nobody has thought of is no reason to go on."""
+    ended: list[int] = []
+
+    def end(status: int) -> None:
+        ended.append(status)
+        worker._generation += 1
+
+    monkeypatch.setattr(module.os, "_exit", end)
+    worker.supervision.take = in_turn(ZeroDivisionError())
+    taken(worker)
+    assert ended == [module.EXIT_FAILED]
