@@ -33,10 +33,10 @@ from streams.kafka.producing import Unsent
 from streams.kafka.pump import Hole
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.supervision import PositionLost, Supervision
+from streams.kafka.watchdog import EXIT_FAILED
 
 log = structlog.get_logger(__name__)
 
-EXIT_FAILED: Final = 1
 EXIT_UNUSABLE: Final = 2
 BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TICK_SECONDS: Final = 0.2

@@ -15,9 +15,13 @@ import structlog
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 0.2
 STALL_SECONDS: Final = 45.0
 """No step of the work lasts that long: a transaction waits 30 s for a lock at most, a record 20 s for the broker."""
+END_SECONDS: Final = 8.0
+"""How long a worker that is told to stop may take; who starts processes kills after ten seconds at the earliest."""
 EXIT_STALLED: Final = 70
+EXIT_FAILED: Final = 1
 
 
 class Watched(Protocol):
@@ -62,3 +66,30 @@ class Watchdog:
             return self._watched.standstill(now)
         except Exception as error:  # noqa: BLE001  a watchdog that cannot look must not look as if all were well
             return f"it cannot be told: {error!r}"
+
+
+class LastResort:
+    """Ends a process that was told to stop and does not: a rebalance that meets the end of a worker may hold Faust up.
+
+    Nothing is lost by it, as positions stand in the ledger; the others have its partitions one session later.
+    """
+
+    def __init__(
+        self,
+        is_stopping: Callable[[], bool],
+        has_crashed: Callable[[], bool],
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._is_stopping, self._has_crashed, self._end = is_stopping, has_crashed, end
+        self._thread = threading.Thread(target=self._run, name="last-resort", daemon=True)
+
+    def start(self) -> None:
+        """Wait for the stop."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._is_stopping():
+            time.sleep(LOOK_SECONDS)
+        time.sleep(END_SECONDS)
+        log.warning("the worker was told to stop and has not ended; the process ends without it")
+        self._end(EXIT_FAILED if self._has_crashed() else 0)

@@ -22,7 +22,7 @@ from streams.kafka.pulse import Pulses
 from streams.kafka.relay import Relay, RelayThread, streams_to_relay
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.supervision import Supervision
-from streams.kafka.watchdog import STALL_SECONDS, Watchdog
+from streams.kafka.watchdog import STALL_SECONDS, LastResort, Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +79,7 @@ def run(ledger: Ledger, settings: KafkaSettings, host: str = "127.0.0.1", port: 
         watchdog = Watchdog(progress)
         watchdog.start()
         at_end.callback(watchdog.stop)
+        LastResort(lambda: worker.app.should_stop, lambda: worker.app.crashed).start()
         return _serve(worker)
 
 

@@ -10,7 +10,7 @@ import pytest
 from streams.kafka import watchdog
 from streams.kafka.pulse import Pulses
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.watchdog import EXIT_STALLED, STALL_SECONDS, Watchdog
+from streams.kafka.watchdog import EXIT_STALLED, STALL_SECONDS, LastResort, Watchdog
 from streams.kafka.worker import Progress
 
 NOW = 10_000.0
@@ -158,3 +158,22 @@ def test_pulses_that_failed_are_a_standstill(monkeypatch: pytest.MonkeyPatch) ->
     beating._thread.join(20)
     assert isinstance(beating.failure, ValueError)
     assert progress(worker(), beating).standstill(NOW) == "the pulses"
+
+
+@pytest.mark.parametrize(("crashed", "status"), [(False, 0), (True, 1)])
+def test_worker_that_does_not_stop_is_ended(monkeypatch: pytest.MonkeyPatch, crashed: bool, status: int) -> None:
+    """What was told to stop and hangs is ended, with the status it deserves; before it is told, nothing happens."""
+    monkeypatch.setattr(watchdog, "END_SECONDS", 0.05)
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+    told, ended = threading.Event(), threading.Event()
+    statuses: list[int] = []
+
+    def end(with_status: int) -> None:
+        statuses.append(with_status)
+        ended.set()
+
+    LastResort(told.is_set, lambda: crashed, end).start()
+    assert not ended.wait(0.3)
+    told.set()
+    assert ended.wait(20)
+    assert statuses == [status]
