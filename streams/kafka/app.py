@@ -120,8 +120,10 @@ class Worker:
         log.warning(
             "records were not delivered", partition=hole.partition, offset=hole.next, found=hole.found, first=first
         )
+        if first is not None:
+            # Also where records are missing: those read again may begin behind a gap of the log.
+            self.supervision.accept_gap(hole.partition, hole.next, first)
         if first == hole.found:
-            self.supervision.accept_gap(hole)
             return True
         self.meters.healed()
         await consumer.seek_wait({partition: hole.next})

@@ -71,9 +71,9 @@ class Pump:
         for some in _in_steps(unread):
             self._take_some(some)
 
-    def accept_gap(self, hole: Hole) -> None:
-        """Take it that the log has no record between the ends of a hole."""
-        self._gap = (hole.next, hole.found)
+    def accept_gap(self, expected: int, first: int) -> None:
+        """Take it that the first record of the log at or behind an offset is that one: there is none between."""
+        self._gap = (expected, first)
 
     def _follows(self, first: int) -> bool:
         """Tell whether a run that begins at an offset may be taken; raises Hole where it may not yet.

@@ -16,7 +16,7 @@ from streams.engine import Engine, Fenced
 from streams.kafka.meters import Reach, WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Producer
-from streams.kafka.pump import Hole, Pump
+from streams.kafka.pump import Pump
 from streams.kafka.records import Incoming
 
 log = structlog.get_logger(__name__)
@@ -115,11 +115,11 @@ class Supervision:
             return False
         return True
 
-    def accept_gap(self, hole: Hole) -> None:
-        """Take it that the log has no record between the ends of a hole, if its partition is still owned."""
-        pump = self._pumps.get(hole.partition)
+    def accept_gap(self, partition: int, expected: int, first: int) -> None:
+        """Take it that a partition's log has no record between an offset and the first one, if it is still owned."""
+        pump = self._pumps.get(partition)
         if pump is not None:
-            pump.accept_gap(hole)
+            pump.accept_gap(expected, first)
 
     def tick(self) -> bool:
         """Let time pass in the next partition that it may change, one bounded step; tell whether there was one."""

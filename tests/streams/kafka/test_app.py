@@ -28,7 +28,7 @@ PASSING = [OperationalError("SELECT", None, Exception()), Unsent("no"), KafkaTim
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     """Give a worker that owns a partition, as far as its supervision is concerned, and does not wait long."""
     monkeypatch.setattr(module, "BACKOFF_SECONDS", (0.0,))
-    supervision: Any = SimpleNamespace(accept_gap=lambda hole: None)
+    supervision: Any = SimpleNamespace()
     return Worker(supervision, KafkaSettings(servers="127.0.0.1:1"), WorkerMeters(), lambda: None)
 
 

@@ -168,10 +168,25 @@ def test_offsets_missing_in_the_log_are_stepped_over(station: Station) -> None:
     station.pump.take(station.log.records[:1])
     with pytest.raises(Hole) as hole:
         station.pump.take(station.log.records[1:])
-    station.pump.accept_gap(hole.value)
+    station.pump.accept_gap(hole.value.next, hole.value.found)
     station.pump.take(station.log.records[1:])
     assert station.journalled() == ["a-apply", "b-apply", "c-apply"]
     assert station.pump.next == station.log.end
+
+
+def test_what_is_read_again_may_begin_behind_a_gap(station: Station) -> None:
+    """Where a hole begins with offsets the log does not have, what is read again is taken at once, not dropped."""
+    station.log.append(event("apply", "a"), at(1))
+    station.log.append(event("apply", "b"), at(1), skip=2)
+    for case in "cd":
+        station.log.append(event("apply", case), at(1))
+    station.pump.take(station.log.records[:1])
+    with pytest.raises(Hole) as hole:
+        station.pump.take(station.log.records[3:])
+    again = station.log.since(hole.value.next)
+    station.pump.accept_gap(hole.value.next, again[0].offset)
+    station.pump.take(again)
+    assert station.journalled() == ["a-apply", "b-apply", "c-apply", "d-apply"]
 
 
 def test_each_hole_is_one_of_its_own(station: Station) -> None:
@@ -448,8 +463,9 @@ class Consumer:
         try:
             self._station.pump.take(run)
         except Hole as hole:
-            if self._station.log.since(hole.next)[0].offset == hole.found:
-                self._station.pump.accept_gap(hole)
+            first = self._station.log.since(hole.next)[0].offset
+            self._station.pump.accept_gap(hole.next, first)
+            if first == hole.found:
                 self._station.pump.take(run)
             else:
                 self._position = hole.next
@@ -492,7 +508,7 @@ def _delivered_in_order(station: Station) -> str:
         try:
             station.pump.take([record])
         except Hole as hole:
-            station.pump.accept_gap(hole)
+            station.pump.accept_gap(hole.next, hole.found)
             station.pump.take([record])
     while station.pump.tick():
         pass
