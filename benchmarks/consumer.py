@@ -25,8 +25,8 @@ from benchmarks.history import BATCH
 from benchmarks.machine import memory_mb
 from benchmarks.profile import Profile, profiling
 from monitor.ledger import Ledger
-from streams.engine import Delivery, Engine
-from streams.kafka import pulse, worker
+from streams.engine import Delivery, Engine, Share, process_together, tick_together
+from streams.kafka import pulse, pump, worker
 from streams.kafka.app import Worker
 from streams.kafka.records import instant
 from streams.kafka.settings import KafkaSettings
@@ -117,14 +117,18 @@ def _account_for_engines(account: Account) -> None:
 
         return run
 
+    def of_shares(shares: Sequence[Share]) -> int:
+        return sum(len(share.batch) for share in shares)
+
     def of_batch(engine: Engine, batch: Sequence[Delivery], *rest: object) -> int:
         return len(batch)
 
-    def of_tick(engine: Engine, *rest: object) -> int:
+    def of_tick(shares: Sequence[Share], limit: int) -> int:
         return 0
 
     setattr(Engine, "process", accounted(Engine.process, of_batch))  # noqa: B010 - of the class, for all of them
-    setattr(Engine, "tick", accounted(Engine.tick, of_tick))  # noqa: B010 - likewise
+    setattr(pump, "process_together", accounted(process_together, of_shares))  # noqa: B010 - likewise
+    setattr(pump, "tick_together", accounted(tick_together, of_tick))  # noqa: B010 - likewise
 
 
 def _gated(take_over: Callable[[Worker, int], Awaitable[None]], gate: Path) -> Callable[..., Awaitable[None]]:

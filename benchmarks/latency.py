@@ -1,4 +1,4 @@
-"""How soon a finding stands in the ledger after the event that proves it was produced, at a steady pace of events.
+"""How soon a finding stands in the ledger after the event that proves it was produced, at steady paces of events.
 
 The events are of a simulated past, dated now as they are sent. Among them are cases finished behind their due instant:
 each is a finding at once. When it was committed is what PostgreSQL says (`track_commit_timestamp`).
@@ -44,13 +44,17 @@ _EVENTS: Final = text(
 
 
 def measure(size: Size) -> dict[str, Any]:
-    """Let one worker supervise while events keep coming."""
+    """Let one worker supervise while events keep coming, at one pace after the other."""
+    return {f"at_{per_second}": _measured(per_second, size.live_seconds) for per_second in size.events_per_second}
+
+
+def _measured(per_second: int, seconds: int) -> dict[str, Any]:
     with broker() as settings, databases(True, "-c", "track_commit_timestamp=on") as known:
         topic.make(settings)
         with known["postgresql"]() as ledger:
             with consuming(ledger, settings, "worker", simulated=False) as consumers:
                 with topic.producing(settings, linger_ms=5) as produce:
-                    pace = _Pace(size.events_per_second, size.live_seconds + WARM_UP_SECONDS)
+                    pace = _Pace(per_second, seconds + WARM_UP_SECONDS)
                     for event in _told(pace):
                         produce(event)
                 _wait_until_journalled(ledger, consumers[0], pace.events)

@@ -15,7 +15,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     http_events: int
     open_cases: int
     live_seconds: int  # how long events keep coming at a steady pace
-    events_per_second: int = 2_000
+    events_per_second: tuple[int, ...] = (500, 1_000, 2_000)
     lead_seconds: float = 30.0  # from the start of the monitor to the instant of the storm, and more
     postgresql: bool = True
 

@@ -15,16 +15,23 @@ from streams.kafka.topics import TopicSettings, create, wanted
 PARTITIONS: Final = 64
 """As `monitor topics create` makes them."""
 SIMULATED: Final = "CreateTime"
+YEARS_MS: Final = 10 * 366 * 86_400_000
 
 
 def make(settings: KafkaSettings, *, simulated: bool = False) -> None:
     """Make the topics as `monitor topics create` does on one broker; `simulated`: each event dated by its producer.
 
-    By such dates time passes for who reads the topic as it passed in the simulated past, however long ago that was.
+    By such dates time passes for who reads the topic as it passed in the simulated past, however long ago that was. A
+    fetch does not reach beyond a segment of the log, and by such dates a new one would begin every few records.
     """
     events, *others = wanted(settings, TopicSettings(partitions=PARTITIONS, replication=1))
     if simulated:
-        configs = {**events.configs, "message.timestamp.type": SIMULATED, "retention.ms": "-1"}
+        configs = {
+            **events.configs,
+            "message.timestamp.type": SIMULATED,
+            "retention.ms": "-1",
+            "segment.ms": str(YEARS_MS),
+        }
         events = replace(events, configs=configs)
     create(settings, [events, *others])
 

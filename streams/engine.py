@@ -4,29 +4,32 @@ State, statistics and position are committed together: an event has its effect e
 delivered twice, and a writer that was overtaken changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from monitor.assessment import assess as assess_case
 from monitor.ledger import judging
 from monitor.ledger.access import Ledger
 from monitor.ledger.judging import SourceState
 from monitor.ledger.lease import Lease
-from monitor.ledger.positions import lock_position, take_over
-from monitor.rulebook.model import Rulebook, RulebookHistory
-from monitor.verdict import Assessment, JournalEntry
+from monitor.ledger.positions import Position, lock_positions, take_over
 from streams.admission import Delivery, Outcome
 from streams.neighbours import Neighbours
-from streams.turn import Turn
+from streams.together import Together
+from streams.turn import Assess, Memory, Shared, Turn
 
-__all__ = ["Delivery", "Engine", "Fenced", "Outcome"]
-
-Assess = Callable[[Iterable[JournalEntry], RulebookHistory, datetime], Assessment]
+__all__ = ["Delivery", "Engine", "Fenced", "Outcome", "Share", "process_together", "tick_together", "transaction"]
 
 
 class Fenced(RuntimeError):
-    """Another writer has taken over this stream; nothing of the batch was kept."""
+    """Another writer has taken over these `streams`; nothing of the transaction was kept."""
+
+    def __init__(self, streams: Collection[str]) -> None:
+        self.streams = frozenset(streams)
+        named = ", ".join(sorted(streams))
+        super().__init__(f"stream {named} has another writer now; this one must stop or start again")
 
 
 class Engine:
@@ -49,8 +52,7 @@ class Engine:
         self._assess, self._neighbours = assess, neighbours
         self._owns_lease = lease is None
         self.lease = ledger.lease() if lease is None else lease
-        self._due: dict[str, datetime] | None = None
-        self._known: tuple[Mapping[str, SourceState], Rulebook] | None = None
+        self._memory: Memory | None = None
         self.found = False
         try:
             with ledger.write() as connection:
@@ -70,36 +72,28 @@ class Engine:
         Raises Fenced, LedgerError where no rulebook was published, LeaseHeld where the lease was lost and another
         process has it now, or the database's error: then nothing was taken.
         """
-        with self._turn(horizon, upto) as turn:
-            return turn.take([delivery for delivery in batch if turn.is_unread(delivery)])
+        return process_together([Share(self, batch, horizon, upto)])[0]
 
     def tick(self, horizon: datetime, limit: int = 500, upto: int | None = None) -> int:
         """Assess again up to `limit` cases that time or a new rulebook may have changed; return how many.
 
         0 means there is nothing left to do at this horizon. Raises as `process` does.
         """
-        with self._turn(horizon, upto) as turn:
-            assessed = turn.let_time_pass(limit)
-            settled = turn.earliest_changes if assessed < limit else None
-        if settled is not None:
-            self._due = settled
-        return assessed
+        return tick_together([Share(self, (), horizon, upto)], limit)
 
     def may_change(self, horizon: datetime) -> bool:
         """Tell whether a tick at a horizon would find a case that time has changed, as far as this engine knows.
 
         What others did to the ledger (a rulebook published, cases marked) it does not know.
         """
-        if self._due is None or self._known is None:
+        known = self._memory
+        if known is None or known.due is None:
             return True
-        states, rulebook = self._known
-        return any(
-            judging.judged_at(sources, states, rulebook, horizon) >= instant for sources, instant in self._due.items()
-        )
+        return judging.falls_due(known.due, known.states, known.rulebook, horizon)
 
     def knows_live(self, source: str) -> bool:
         """Tell whether a source is known to deliver live, so that hearing it once more changes nothing."""
-        state = None if self._known is None else self._known[0].get(source)
+        state = None if self._memory is None else self._memory.states.get(source)
         return state is not None and state.live
 
     def begin_import(self, source: str, upto: int | None = None) -> None:
@@ -108,17 +102,17 @@ class Engine:
         A source of which nothing was ever taken is held before everything, any other where it stands. An import
         that was killed leaves the hold; the next one keeps it.
         """
-        with self._turn(None, upto) as turn:
+        with self._turn(upto) as turn:
             turn.begin_import(source)
 
     def end_import(self, source: str, complete_until: datetime | None, upto: int | None = None) -> None:
         """Release the hold; the file said everything up to `complete_until` (None: it said nothing)."""
-        with self._turn(None, upto) as turn:
+        with self._turn(upto) as turn:
             turn.end_import(source, complete_until)
 
     def hear_live(self, source: str, upto: int | None = None) -> None:
         """Learn that a source has delivered live to another stream."""
-        with self._turn(None, upto) as turn:
+        with self._turn(upto) as turn:
             turn.hear_live(source)
 
     def close(self) -> None:
@@ -127,23 +121,91 @@ class Engine:
             self.lease.release()
 
     @contextmanager
-    def _turn(self, horizon: datetime | None, upto: int | None = None) -> Iterator[Turn]:
-        self.lease.confirm()
-        with self.ledger.write() as connection:
-            position = lock_position(connection, self.stream)
-            if position is None or position.epoch != self._epoch:
-                raise Fenced(f"stream {self.stream!r} has another writer now; this one must stop or start again")
-            if horizon is not None:
-                assert horizon.tzinfo is not None, "a horizon is an aware instant"
-                position.horizon = max(position.horizon, horizon.astimezone(UTC))
-            turn = Turn(self.ledger, connection, self.stream, position, self._assess, self._neighbours)
-            yield turn
-            if upto is not None:
-                position.next = max(position.next, upto)
-            turn.write()
-            rulebook = turn.rulebook
-        self._known, self.next, self.horizon = (turn.states, rulebook), position.next, position.horizon
-        self.found = turn.found
-        if self._due is not None:
-            for sources, instant in turn.changes_at.items():
-                self._due[sources] = min(self._due.get(sources, instant), instant)
+    def _turn(self, upto: int | None) -> Iterator[Turn]:
+        with transaction([Share(self, upto=upto)]) as together:
+            yield together.turns[0]
+
+    def writes(self, position: Position | None) -> bool:
+        """Tell whether this engine is still the writer of its stream, whose position this is."""
+        return position is not None and position.epoch == self._epoch
+
+    def memory_at(self, position: Position) -> Memory | None:
+        """Give what is remembered of the stream, where its position says that nothing was written since."""
+        return self._memory if self._memory is not None and self._memory.version == position.version else None
+
+    def begin(self, shared: Shared, position: Position, states: Mapping[str, SourceState]) -> Turn:
+        """Begin a turn in a transaction."""
+        known = self.memory_at(position)
+        end, due = (None, None) if known is None else (known.journal_end, known.due)
+        return Turn(shared, self.stream, position, states, end, due, self._assess, self._neighbours)
+
+    def remember(self, turn: Turn, memory: Memory) -> None:
+        """Remember what was known at the end of a turn that is committed now."""
+        self._memory = memory
+        self.next, self.horizon, self.found = turn.position.next, turn.position.horizon, turn.found
+
+
+class Share(NamedTuple):
+    """What one engine is given in a transaction that several share: as to `Engine.process`; no horizon: as it was."""
+
+    engine: Engine
+    batch: Sequence[Delivery] = ()
+    horizon: datetime | None = None
+    upto: int | None = None
+
+
+def process_together(shares: Sequence[Share]) -> list[list[Outcome]]:
+    """Take a batch in each of several streams of one ledger, in one transaction; return the outcomes of each.
+
+    It is kept for all of them or for none. Raises as `Engine.process` does.
+    """
+    with transaction(shares) as together:
+        return together.take([share.batch for share in shares])
+
+
+def tick_together(shares: Sequence[Share], limit: int) -> int:
+    """Let time pass in several streams of one ledger, in one transaction; return how many cases were assessed again.
+
+    At most `limit` are; 0 means that in none of the streams there is anything left to do. Raises as `Engine.tick` does.
+    """
+    with transaction(shares) as together:
+        return together.let_time_pass(limit)
+
+
+@contextmanager
+def transaction(shares: Sequence[Share]) -> Iterator[Together]:
+    """Give the turns of several engines of one ledger, the batches not taken yet; written and committed at the end.
+
+    Raises as `Engine.process` does.
+    """
+    engines = [share.engine for share in shares]
+    ledger = engines[0].ledger
+    engines[0].lease.confirm()
+    with ledger.write() as connection:
+        streams = [engine.stream for engine in engines]
+        assert len(set(streams)) == len(streams), "a stream has one turn in a transaction"
+        positions = lock_positions(connection, streams)
+        fenced = [engine.stream for engine in engines if not engine.writes(positions.get(engine.stream))]
+        if fenced:
+            raise Fenced(fenced)
+        known = {each.stream: each.memory_at(positions[each.stream]) for each in engines}
+        states: dict[str, Mapping[str, SourceState]] = {
+            **{stream: memory.states for stream, memory in known.items() if memory is not None},
+            **judging.states_of(connection, [stream for stream, memory in known.items() if memory is None]),
+        }
+        shared = Shared(ledger, connection)
+        for share in shares:
+            if share.horizon is not None:
+                assert share.horizon.tzinfo is not None, "a horizon is an aware instant"
+                position = positions[share.engine.stream]
+                position.horizon = max(position.horizon, share.horizon.astimezone(UTC))
+        turns = [each.begin(shared, positions[each.stream], states[each.stream]) for each in engines]
+        together = Together(shared, turns)
+        yield together
+        for share, turn in zip(shares, turns, strict=True):
+            if share.upto is not None:
+                turn.position.next = max(turn.position.next, share.upto)
+        together.write()
+        memories = [turn.memory() for turn in turns]
+    for engine, turn, memory in zip(engines, turns, memories, strict=True):
+        engine.remember(turn, memory)

@@ -133,9 +133,9 @@ def _settle(
             continue
         old = None if row is None else finding_from(row)
         place = apart if apart is not None else _place(row, old)
-        changes.append(FindingChange(place, old, None if apart is None else apart.finding, "live", why))
+        changes.append(FindingChange(stream, at, place, old, None if apart is None else apart.finding, "live", why))
     if changes:
-        write_findings(connection, stream, at, changes)
+        write_findings(connection, changes)
 
 
 def _agree(row: RowMapping, apart: Apart) -> bool:

@@ -1,7 +1,7 @@
 """The difference between two assessments, and how it is written: cases, findings and statistics."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
@@ -60,36 +60,30 @@ class Statistics:
             self.add(before, -1)
         self.add(after, 1)
 
-    def write(self, connection: Connection, stream: str) -> None:
-        """Add to the stored rows, in the order of their keys so that no two writers wait for each other."""
-        add_up(
-            connection,
-            stats_units,
-            [
-                {"stream": stream, "day": day, "region": region, "department": department, "channel": channel, **row}
-                for (day, region, department, channel), row in _rows(self.units)
-            ],
-        )
-        add_up(
-            connection,
-            stats_items,
-            [{"stream": stream, "day": day, "item": item, **row} for (day, item), row in _rows(self.items)],
-        )
+    def unit_rows(self, stream: str) -> Iterator[dict[str, Any]]:
+        """Give what is to be added to the rows of the units, in the order of their keys."""
+        for (day, region, department, channel), row in _rows(self.units):
+            yield {"stream": stream, "day": day, "region": region, "department": department, "channel": channel, **row}
+
+    def item_rows(self, stream: str) -> Iterator[dict[str, Any]]:
+        """Give what is to be added to the rows of the items, in the order of their keys."""
+        for (day, item), row in _rows(self.items):
+            yield {"stream": stream, "day": day, "item": item, **row}
 
 
 class Changes:
-    """What the assessments of one transaction, the `version` of its stream, change, written in bulk by `write`."""
+    """What the assessments of one stream in a transaction, its `version`, change; written in bulk by `write`."""
 
     def __init__(self, stream: str, horizon: datetime, version: int) -> None:
-        self._stream, self._horizon, self._version = stream, horizon, version
-        self._cases: dict[str, dict[str, Any]] = {}
-        self._findings: list[FindingChange] = []
-        self._statistics = Statistics()
+        self.stream, self._horizon, self._version = stream, horizon, version
+        self.cases: dict[str, dict[str, Any]] = {}
+        self.findings: list[FindingChange] = []
+        self.statistics = Statistics()
 
     @property
     def found(self) -> bool:
         """Tell whether somebody was found to have broken a rule who was not before."""
-        return any(change.old is None and change.finding.kind == "conduct" for change in self._findings)
+        return any(change.old is None and change.finding.kind == "conduct" for change in self.findings)
 
     def add(
         self, standing: Standing, after: Assessment, cause: Cause, why: Mapping[str, Any], quiet_until: datetime | None
@@ -100,24 +94,31 @@ class Changes:
         import ended: it is recorded, but sent to nobody when the passing of time is all that brought it up.
         """
         before = standing.before
-        self._cases[standing.case] = _case_row(self._stream, self._version, standing, after)
-        self._statistics.move(before, after)
+        self.cases[standing.case] = _case_row(self.stream, self._version, standing, after)
+        self.statistics.move(before, after)
         old = {finding.id: finding for finding in before.findings} if before is not None else {}
         # The rows of findings repeat these two of the case.
         elsewhere = before is not None and (before.region, before.item) != (after.region, after.item)
         new = {finding.id: finding for finding in after.findings}
         for key in sorted(old.keys() | new.keys()):
             if elsewhere or old.get(key) != new.get(key):
-                change = FindingChange(after, old.get(key), new.get(key), cause, why)
+                change = FindingChange(self.stream, self._horizon, after, old.get(key), new.get(key), cause, why)
                 if cause == "time" and quiet_until is not None and change.finding.occurred_at <= quiet_until:
                     change = msgspec.structs.replace(change, cause="backfill")
-                self._findings.append(change)
+                self.findings.append(change)
 
-    def write(self, connection: Connection) -> None:
-        """Write everything taken, in the order of keys."""
-        upsert(connection, cases, [self._cases[key] for key in sorted(self._cases)])
-        write_findings(connection, self._stream, self._horizon, self._findings)
-        self._statistics.write(connection, self._stream)
+    @staticmethod
+    def write(connection: Connection, several: Sequence["Changes"]) -> None:
+        """Write everything taken, of one stream or of several.
+
+        All in the order of keys, so that no two writers wait for each other.
+        """
+        rows = {key: row for each in several for key, row in each.cases.items()}
+        upsert(connection, cases, [rows[key] for key in sorted(rows)])
+        write_findings(connection, [change for each in several for change in each.findings])
+        in_order = sorted(several, key=lambda each: each.stream)
+        add_up(connection, stats_units, [row for each in in_order for row in each.statistics.unit_rows(each.stream)])
+        add_up(connection, stats_items, [row for each in in_order for row in each.statistics.item_rows(each.stream)])
 
 
 def _measured_alike(before: Assessment, after: Assessment) -> bool:

@@ -35,8 +35,13 @@ class Place(Protocol):
 
 
 class FindingChange(msgspec.Struct, frozen=True):
-    """A finding that appeared (`old` None), went (`new` None) or changed, and why; `why` stays with what went."""
+    """A finding that appeared (`old` None), went (`new` None) or changed, and why; `why` stays with what went.
 
+    `horizon` is that of the `stream` which found it so.
+    """
+
+    stream: str
+    horizon: datetime
     place: Place
     old: Finding | None
     new: Finding | None
@@ -95,7 +100,7 @@ def shown(finding: Finding | None) -> bool:
     return finding is not None and finding.mode == "card" and finding.state in STANDING
 
 
-def write_findings(connection: Connection, stream: str, horizon: datetime, changed: Iterable[FindingChange]) -> None:
+def write_findings(connection: Connection, changed: Iterable[FindingChange]) -> None:
     """Write findings that changed, and what the outbox has to say of it."""
     changes = sorted(changed, key=lambda change: change.finding.id)
     announced = _announced(connection, [change.finding.id for change in changes])
@@ -105,12 +110,12 @@ def write_findings(connection: Connection, stream: str, horizon: datetime, chang
         was_announced = announced.get(change.finding.id, False)
         act, delivery = change.act, change.delivery(was_announced)
         if act is not None:
-            acts.append(_act_row(stream, horizon, change, act, delivery))
+            acts.append(_act_row(change, act, delivery))
         stands = _announces(act, delivery, was_announced)
-        rows.append(_finding_row(stream, horizon, change, stands))
+        rows.append(_finding_row(change, stands))
     upsert(connection, findings, rows, keep=frozenset({"detected_at"}))
     append(connection, outbox, acts)
-    relays.tell(connection, stream, "findings", [_message(change, horizon) for change in changes if change.news])
+    relays.tell(connection, "findings", [_message(change) for change in changes if change.news])
 
 
 def finding_columns(finding: Finding, place: Place) -> dict[str, Any]:
@@ -139,10 +144,10 @@ def finding_from(row: RowMapping) -> Finding:
     return Finding(**stored, severity=Severity(row["severity"]), evidence=msgspec.json.decode(row["evidence"]))
 
 
-def _act_row(stream: str, horizon: datetime, change: FindingChange, act: str, delivery: str) -> dict[str, Any]:
+def _act_row(change: FindingChange, act: str, delivery: str) -> dict[str, Any]:
     finding = change.finding
     return {
-        "stream": stream,
+        "stream": change.stream,
         "finding": finding.id,
         "case": change.place.case,
         "act": act,
@@ -150,15 +155,15 @@ def _act_row(stream: str, horizon: datetime, change: FindingChange, act: str, de
         "mode": finding.mode,
         "severity": int(finding.severity),
         "department": finding.department,
-        "created_at": horizon,
+        "created_at": change.horizon,
     }
 
 
-def _message(change: FindingChange, horizon: datetime) -> tuple[str, FindingMessage]:
+def _message(change: FindingChange) -> tuple[str, str, FindingMessage]:
     finding, act = change.finding, change.news
     assert act is not None, "it is told"
     taken_back = change.new is None or (act == "withdraw" and finding.state != "cancelled")
-    return finding.id, FindingMessage(
+    message = FindingMessage(
         act=act,
         cause=change.cause,
         id=finding.id,
@@ -172,19 +177,20 @@ def _message(change: FindingChange, horizon: datetime) -> tuple[str, FindingMess
         department=finding.department,
         item=change.place.item,
         occurred_at=finding.occurred_at,
-        changed_at=horizon,
+        changed_at=change.horizon,
     )
+    return change.stream, finding.id, message
 
 
-def _finding_row(stream: str, horizon: datetime, change: FindingChange, announced: bool) -> dict[str, Any]:
+def _finding_row(change: FindingChange, announced: bool) -> dict[str, Any]:
     withdrawn = change.new is None
     return {
         "id": change.finding.id,
-        "stream": stream,
+        "stream": change.stream,
         **finding_columns(change.finding, change.place),
         **({"state": "withdrawn"} if withdrawn else {}),
-        "detected_at": horizon,
-        "changed_at": horizon,
+        "detected_at": change.horizon,
+        "changed_at": change.horizon,
         "withdrawal": to_json(change.why) if withdrawn else None,
         "announced": announced,
     }

@@ -81,7 +81,7 @@ def begin_stream(old: Connection, target: Ledger, stream: str) -> None:
     for state in states.values():
         state.applied = 0
     with target.write() as new:
-        judging.save_states(new, stream, states)
+        judging.save_states(new, {stream: states})
 
 
 def end_stream(target: Ledger, before: Row[Any], new_topic: bool) -> None:

@@ -1,16 +1,17 @@
 """The journal: every event taken, append-only, each row chained to those before it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from monitor.events import Event
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.links import hash_row, link, skipped_to
+from monitor.ledger.links import ancestors, hash_row, link, skipped_to
 from monitor.ledger.schema import journal
 from monitor.ledger.stored import plainly
 from monitor.ledger.upsert import append
@@ -47,11 +48,32 @@ def hashes_at(connection: Connection, stream: str, rows: set[int]) -> dict[int, 
     return {0: genesis(stream), **found}
 
 
-class JournalTail:
-    """The end of a stream's journal: rows are appended here, and chained and written together."""
+class End(msgspec.Struct, frozen=True):
+    """The last row of a stream's journal, with the hashes of its `ancestors`, by number: itself and row 0 among them.
 
-    def __init__(self, stream: str, seq: int, chain_hash: bytes) -> None:
+    Later rows are bound to those. The hash of a row proves all rows before it: where the last one is known to be the
+    same, so are they.
+    """
+
+    seq: int
+    hashes: Mapping[int, bytes]
+
+    @property
+    def chain_hash(self) -> bytes:
+        """The hash of the last row."""
+        return self.hashes[self.seq]
+
+
+class JournalTail:
+    """The end of a stream's journal: rows are appended here, and chained and written together.
+
+    `known` is where it ended when it was last written, as far as anybody remembers.
+    """
+
+    def __init__(self, stream: str, seq: int, chain_hash: bytes, known: End | None = None) -> None:
         self.stream, self.seq, self.chain_hash = stream, seq, chain_hash
+        remembered = known is not None and (known.seq, known.chain_hash) == (seq, chain_hash)
+        self.end = known if remembered else None
         self._rows: list[dict[str, Any]] = []
 
     def append(self, event: Event, content: bytes, content_hash: bytes, received_at: datetime, backfill: bool) -> int:
@@ -74,22 +96,31 @@ class JournalTail:
         )
         return self.seq
 
-    def write(self, connection: Connection) -> None:
-        """Chain the appended rows and write them; `chain_hash` moves on."""
+    @staticmethod
+    def write(connection: Connection, tails: Iterable["JournalTail"]) -> None:
+        """Chain the rows appended to journals and write them; each `chain_hash` and `end` moves on."""
+        append(connection, journal, [row for tail in tails for row in tail.chained(connection)])
+
+    def chained(self, connection: Connection) -> list[dict[str, Any]]:
+        """Chain the appended rows, and give them."""
         if not self._rows:
-            return
+            return []
         first = self._rows[0]["seq"]
-        earlier = {skipped_to(row["seq"]) for row in self._rows}
-        earlier = {seq for seq in earlier if seq < first - 1}
-        known = hashes_at(connection, self.stream, earlier)
-        if missing := earlier - known.keys():
-            raise LedgerError(
-                f"the journal of stream {self.stream} has lost row {min(missing)}, to which the next one is to be "
-                "bound; run 'monitor verify', and restore the ledger from a backup"
-            )
-        known[first - 1] = self.chain_hash
+        known = dict(self.end.hashes) if self.end is not None else self._read(connection, first - 1)
         for row in self._rows:
             seq = row["seq"]
             row["chain_hash"] = known[seq] = link(known[seq - 1], known[skipped_to(seq)], row_hash(row))
         self.chain_hash = known[self.seq]
-        append(connection, journal, self._rows)
+        self.end = End(self.seq, {seq: known[seq] for seq in ancestors(self.seq)})
+        return self._rows
+
+    def _read(self, connection: Connection, last: int) -> dict[int, bytes]:
+        """Read what later rows than the last one are bound to."""
+        needed = ancestors(last)
+        known = hashes_at(connection, self.stream, needed - {last}) | {last: self.chain_hash}
+        if missing := needed - known.keys():
+            raise LedgerError(
+                f"the journal of stream {self.stream} has lost row {min(missing)}, to which later ones are to be "
+                "bound; run 'monitor verify', and restore the ledger from a backup"
+            )
+        return known

@@ -1,6 +1,6 @@
 """Up to when may a case be judged: horizon, lateness, completeness and holds of its sources (design section 3)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -100,6 +100,13 @@ def judged_at(source_set: str, states: Mapping[str, SourceState], rulebook: Rule
     )
 
 
+def falls_due(
+    due: Mapping[str, datetime], states: Mapping[str, SourceState], rulebook: Rulebook, horizon: datetime
+) -> bool:
+    """Tell whether of some instants, by source set, one may be judged at a horizon."""
+    return any(judged_at(sources, states, rulebook, horizon) >= instant for sources, instant in due.items())
+
+
 def imported_at(source_set: str, states: Mapping[str, SourceState]) -> datetime | None:
     """Give the horizon at which an import of one of these sources last ended; None: there was none."""
     ended = [states[code].imported_at for code in split(source_set) if code in states]
@@ -135,9 +142,18 @@ def _source_sets(stream: str) -> CTE:
 
 def load_states(connection: Connection, stream: str) -> dict[str, SourceState]:
     """Read the states of a stream's sources, by code; the empty code counts what no source can be named for."""
-    rows = connection.execute(select(sources).where(sources.c.stream == stream)).mappings()
+    return states_of(connection, [stream])[stream]
+
+
+def states_of(connection: Connection, streams: Collection[str]) -> dict[str, dict[str, SourceState]]:
+    """Read the same of several streams, by stream and code."""
+    found: dict[str, dict[str, SourceState]] = {stream: {} for stream in streams}
+    if not found:
+        return found
     names = SourceState.__struct_fields__
-    return {row["source"]: SourceState(**{name: row[name] for name in names}) for row in rows}
+    for row in connection.execute(select(sources).where(sources.c.stream.in_(sorted(streams)))).mappings():
+        found[row["stream"]][row["source"]] = SourceState(**{name: row[name] for name in names})
+    return found
 
 
 def all_states(connection: Connection) -> dict[str, SourceState]:
@@ -172,10 +188,12 @@ def is_live_anywhere(connection: Connection, source: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def save_states(connection: Connection, stream: str, states: Mapping[str, SourceState]) -> None:
-    """Write the states of a stream's sources."""
+def save_states(connection: Connection, states: Mapping[str, Mapping[str, SourceState]]) -> None:
+    """Write the states of sources, by stream and code."""
     rows = [
-        {"stream": stream, "source": code, **msgspec.structs.asdict(state)} for code, state in sorted(states.items())
+        {"stream": stream, "source": code, **msgspec.structs.asdict(state)}
+        for stream in sorted(states)
+        for code, state in sorted(states[stream].items())
     ]
     upsert(connection, sources, rows)
 

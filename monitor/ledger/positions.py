@@ -1,14 +1,15 @@
 """The position of a stream: which writer, how far, and where its journal ends."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from monitor.events import TIME_MIN
 from monitor.ledger.journal import genesis
 from monitor.ledger.schema import positions
-from monitor.ledger.upsert import insert_new
+from monitor.ledger.upsert import insert_new, upsert
 
 
 class Position(msgspec.Struct):
@@ -25,15 +26,17 @@ class Position(msgspec.Struct):
     chain_hash: bytes
 
 
-def lock_position(connection: Connection, stream: str) -> Position | None:
-    """Read a stream's position and keep every other writer out until the transaction ends.
+def lock_positions(connection: Connection, streams: Collection[str]) -> dict[str, Position]:
+    """Read the positions of those streams that have one, and keep every other writer out until the transaction ends.
 
-    Must come before anything else is read: what was read earlier may be another writer's past.
+    Must come before anything else is read: what was read earlier may be another writer's past. Locked in the order of
+    their names, so that no two writers wait for each other.
     """
-    row = connection.execute(select(positions).where(positions.c.stream == stream).with_for_update()).one_or_none()
-    if row is None:
-        return None
-    return Position(row.epoch, row.version, row.next, row.horizon, row.seq, row.chain_hash)
+    of_streams = positions.c.stream.in_(sorted(streams))
+    rows = connection.execute(select(positions).where(of_streams).order_by(positions.c.stream).with_for_update())
+    return {
+        row.stream: Position(row.epoch, row.version, row.next, row.horizon, row.seq, row.chain_hash) for row in rows
+    }
 
 
 def hold_writers(connection: Connection) -> None:
@@ -49,16 +52,16 @@ def take_over(connection: Connection, stream: str) -> Position:
     """Become the stream's writer: return where it stands; whoever wrote before is fenced from now on."""
     nothing_taken = Position(0, 0, 0, TIME_MIN, 0, genesis(stream))
     insert_new(connection, positions, [{"stream": stream, **msgspec.structs.asdict(nothing_taken)}])
-    position = lock_position(connection, stream)
-    assert position is not None, "the row was just made, or was there"
+    position = lock_positions(connection, [stream])[stream]
     position.epoch += 1
-    save_position(connection, stream, position)
+    save_positions(connection, {stream: position})
     return position
 
 
-def save_position(connection: Connection, stream: str, position: Position) -> None:
-    """Write a stream's position."""
-    connection.execute(update(positions).where(positions.c.stream == stream).values(**msgspec.structs.asdict(position)))
+def save_positions(connection: Connection, changed: Mapping[str, Position]) -> None:
+    """Write the positions of streams."""
+    rows = [{"stream": stream, **msgspec.structs.asdict(changed[stream])} for stream in sorted(changed)]
+    upsert(connection, positions, rows)
 
 
 def horizon_of(connection: Connection, stream: str) -> datetime | None:

@@ -4,8 +4,9 @@ A version that may hide a breach (`monitor.rulebook.danger`) needs a second pers
 whoever publishes passes an `Approval`, and the ledger checks it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -72,12 +73,21 @@ class Publications:
         A version published for later is not in it: nothing may be judged by it yet. Raises LedgerError where
         there is none.
         """
+        return self.histories(connection, version)(horizon)
+
+    def histories(
+        self, connection: Connection, version: int | None = None
+    ) -> Callable[[datetime | None], RulebookHistory]:
+        """List the versions once; return what gives `history` for any horizon, within the same transaction."""
         rows = connection.execute(
             select(rulebooks.c.version, rulebooks.c.in_force_from, rulebooks.c.digest).order_by(rulebooks.c.version)
         )
         # First those up to the version: a later one with effect for the past would hide what was in force then.
-        listed = [_Listed(*row) for row in rows if version is None or row.version <= version]
-        known = [row for row in standing(listed) if _in_force(row, horizon)]
+        listed = standing([_Listed(*row) for row in rows if version is None or row.version <= version])
+        return partial(self._history, connection, listed)
+
+    def _history(self, connection: Connection, listed: Sequence[_Listed], horizon: datetime | None) -> RulebookHistory:
+        known = [row for row in listed if _in_force(row, horizon)]
         if not known:
             raise LedgerError("this ledger has no rulebook yet: publish one with 'monitor rulebook publish FILE'")
         key = tuple(known)

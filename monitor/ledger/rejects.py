@@ -3,7 +3,7 @@
 What was refused may hold anything, names and identity numbers included; it must not lie in clear.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -99,10 +99,10 @@ class Vault:
         """Encrypt with this key the bytes of a reject that the key of another vault opens; what expired is empty."""
         return self._fernet.encrypt(other.decrypt(raw)) if raw else b""
 
-    def expire(self, connection: Connection, stream: str, horizon: datetime) -> int:
+    def expire(self, connection: Connection, streams: Collection[str], horizon: datetime) -> int:
         """Delete what was delivered too long ago, up to EXPIRED_AT_ONCE of it; reason and digest stay."""
         due = (
-            (rejects.c.stream == stream)
+            rejects.c.stream.in_(sorted(streams))
             & rejects.c.expired_at.is_(None)
             & (rejects.c.received_at < horizon - self._kept)
         )

@@ -88,12 +88,12 @@ class Waiting(msgspec.Struct, frozen=True):
     message: Message
 
 
-def tell(connection: Connection, stream: str, topic: Topic, messages: Sequence[tuple[str, Message]]) -> None:
-    """Keep messages, each with its key, until they are relayed; where nobody relays, keep none."""
+def tell(connection: Connection, topic: Topic, messages: Sequence[tuple[str, str, Message]]) -> None:
+    """Keep messages, each with its stream and key, until they are relayed; where nobody relays, keep none."""
     if messages and owner_of(connection) is not None:
         rows = [
             {"stream": stream, "topic": topic, "key": key, "message": msgspec.json.encode(message)}
-            for key, message in messages
+            for stream, key, message in messages
         ]
         append(connection, relays, rows)
 

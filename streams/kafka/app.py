@@ -9,7 +9,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +23,10 @@ from kafka.errors import KafkaError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from monitor.ledger import LedgerError
-from streams.kafka.batching import RunScheduler
+from streams.kafka.batching import FetchScheduler
 from streams.kafka.credentials import faust_credentials
 from streams.kafka.gaps import first_offset
-from streams.kafka.gathering import Gathering
+from streams.kafka.gathering import Gathering, in_transactions
 from streams.kafka.identity import TopicUnusable
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.producing import Unsent
@@ -41,7 +41,12 @@ EXIT_UNUSABLE: Final = 2
 BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 TICK_SECONDS: Final = 0.2
 GATHER_SECONDS: Final = 0.02
-"""Between two rounds Faust gets to hand over all it has fetched; far below what anybody waits for a verdict."""
+"""Between two rounds Faust gets to hand over what it has fetched; far below what anybody waits for a verdict."""
+FETCH_BYTES_MAX: Final = 256 * 1024
+"""Of one partition at a time: some hundred records, so that a fetch of all 64 is as much as may wait."""
+FETCHES_MAX: Final = 5
+"""How many of them Faust keeps once there is no room to gather more. At four it pauses the partition that names the
+fetch, for up to a second: by then seconds of work are waiting."""
 CONFIRM_SECONDS: Final = 5.0
 PASSING: Final = (OperationalError, InterfaceError, KafkaError, ConsumerError, Unsent)
 """Errors of a database or a broker that will be there again: tried again, without end and without going on."""
@@ -58,15 +63,16 @@ class Worker:
         self._first_offset = partial(first_offset, settings)
         self.app = _app(settings)
         self.on_owned: Callable[[list[int]], None] = lambda partitions: None
-        self.beat = time.monotonic()
+        self.beat = self.worked = time.monotonic()
         self.troubled = -math.inf
         self.rebalancing_since: float | None = time.monotonic()
-        self._generation = 0
+        self._generation = self._tick_attempts = 0
+        self._ticked_at = -math.inf
         self._gathering = Gathering()
         topic = self.app.topic(settings.topic, value_serializer="raw", key_serializer="raw", acks=False)
         self.app.agent(topic, name="supervise", concurrency=1)(self._supervise)
-        self.app.task(self._take_runs)
-        self.app.task(self._let_time_pass)
+        self.app.task(self._work)
+        self.app.task(self._show_life)
         self.app.task(self._confirm_topic)
         signals: Any = self.app  # the types of the signals know no methods
         signals.on_partitions_revoked.connect(self._on_revoked)
@@ -75,17 +81,50 @@ class Worker:
     async def _supervise(self, stream: Any) -> None:
         """Gather the runs that Faust brings."""
         async for event in stream.events():
-            await self._gathering.put(event.message.tp, event.message.value)
-
-    async def _take_runs(self) -> None:
-        """Take what was gathered to the pumps, a partition at a time, round by round."""
-        while not self.app.should_stop:
-            await asyncio.sleep(GATHER_SECONDS)
             generation = self._generation
-            for partition, runs in self._gathering.take().items():
-                for run in runs:
-                    await self._take(partition, run, generation)
-                    await asyncio.sleep(0)
+            for partition, records in event.message.value.items():
+                if generation == self._generation:
+                    await self._gathering.put(partition, records)
+
+    async def _work(self) -> None:
+        """Take what was gathered to the pumps, as much of it together as one transaction takes, and let time pass.
+
+        Neither keeps the other waiting for long; and Faust, which has to pass through the loop many times before it
+        has handed anything over, comes in between.
+        """
+        while not self.app.should_stop:
+            self.worked = time.monotonic()
+            generation = self._generation
+            for runs in in_transactions(self._gathering.take()):
+                if self._stops():
+                    return
+                began = time.monotonic()
+                await self._take_together(runs, generation)
+                await self._let_time_pass(time.monotonic() - began)
+            if time.monotonic() > self._ticked_at + TICK_SECONDS:
+                await self._let_time_pass(TICK_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
+
+    def _stops(self) -> bool:
+        return bool(self.app.should_stop)
+
+    async def _take_together(self, runs: Mapping[TP, list[Any]], generation: int) -> None:
+        attempt = 0
+        by_number = {partition.partition: (partition, records) for partition, records in runs.items()}
+        alone = list(by_number)
+        while len(runs) > 1 and generation == self._generation:
+            try:
+                alone = self.supervision.take_together({each: records for each, (_, records) in by_number.items()})
+                self.meters.pipeline.ledger_available.set(1)
+                break
+            except PASSING as error:
+                await self._wait(error, attempt, -1, -1)
+                attempt += 1
+                await self._go_on_beside(error)
+            except Exception as error:  # noqa: BLE001  as below
+                self._fail(error)
+        for number in alone:
+            await self._take(*by_number[number], generation)
 
     async def _take(self, partition: TP, records: list[Any], generation: int) -> None:
         attempt = 0
@@ -98,6 +137,7 @@ class Worker:
             except PASSING as error:
                 await self._wait(error, attempt, partition.partition, records[0].offset)
                 attempt += 1
+                await self._go_on_beside(error)
             except Exception as error:  # noqa: BLE001  whatever it is, going on could be wrong
                 self._fail(error)
 
@@ -138,22 +178,35 @@ class Worker:
         )
         await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
 
-    async def _let_time_pass(self) -> None:
-        """Tick what is due, a step at a time, so that runs are taken between two steps."""
-        attempt = 0
-        while not self.app.should_stop:
-            self.beat = time.monotonic()
-            busy = False
+    async def _go_on_beside(self, error: Exception) -> None:
+        """Let time pass while records wait for a broker that does not answer: what is due is due all the same."""
+        if not isinstance(error, (OperationalError, InterfaceError)):
+            await self._let_time_pass(0.0)
+
+    async def _let_time_pass(self, seconds: float) -> None:
+        """Tick what is due, a step at a time, for about so long; what is left has to wait for the next time."""
+        until = time.monotonic() + seconds
+        busy = True
+        while busy and not self.app.should_stop:
             try:
                 busy = self.supervision.tick()
-                attempt = 0
+                self._tick_attempts = 0
                 await self._take_back()
             except PASSING as error:
-                await self._wait(error, attempt, -1, -1)
-                attempt += 1
+                await self._wait(error, self._tick_attempts, -1, -1)
+                self._tick_attempts += 1
+                busy = False
             except Exception as error:  # noqa: BLE001  as above
                 self._fail(error)
-            await asyncio.sleep(0.001 if busy else TICK_SECONDS)
+            self.worked = self._ticked_at = time.monotonic()
+            busy = busy and self._ticked_at < until
+            await asyncio.sleep(0)
+
+    async def _show_life(self) -> None:
+        """Say that the loop goes round."""
+        while not self.app.should_stop:
+            self.beat = time.monotonic()
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _take_back(self) -> None:
         """Become the writer again of what another has taken over, where the group leaves it to this worker for good.
@@ -242,16 +295,16 @@ def _app(settings: KafkaSettings) -> faust.App:
         settings.group,
         broker=[f"kafka://{server}" for server in settings.bootstrap],
         broker_credentials=faust_credentials(settings),
-        ConsumerScheduler=RunScheduler,
+        ConsumerScheduler=FetchScheduler,
         autodiscover=False,
         broker_check_crcs=True,
         broker_heartbeat_interval=settings.session_seconds / 3,
         broker_max_poll_records=None,
         broker_session_timeout=settings.session_seconds,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=1 << 20,
+        consumer_max_fetch_size=FETCH_BYTES_MAX,
         datadir=Path(tempfile.gettempdir()) / f"monitor-faust-{os.getuid()}",  # it makes folders for tables we lack
-        stream_buffer_maxsize=64,  # runs, not records
+        stream_buffer_maxsize=FETCHES_MAX,
         stream_publish_on_commit=False,
         stream_recovery_delay=0.0,
         stream_wait_empty=False,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from monitor.ledger import Ledger, LedgerError
 from monitor.ledger.deployment import Deployment, accept_gaps, owner_of
-from monitor.ledger.positions import save_position, take_over
+from monitor.ledger.positions import save_positions, take_over
 from monitor.ledger.schema import positions
 from streams.kafka.connecting import connected
 from streams.kafka.identity import identity
@@ -76,11 +76,11 @@ def accept(ledger: Ledger, stands: Standing, reason: str, actor: str) -> None:
     A partition whose log ends before what is awaited reads all that is there: the same event again changes nothing.
     """
     with ledger.write() as connection:
-        for gap in stands.gaps:
-            stream = f"{stands.found.topic}/{gap.partition}"
+        moved = {f"{stands.found.topic}/{gap.partition}": gap for gap in stands.gaps}
+        for stream, gap in sorted(moved.items()):  # as workers lock them
             position = take_over(connection, stream)
             position.next = gap.moves_to
-            save_position(connection, stream, position)
+            save_positions(connection, {stream: position})
         accept_gaps(connection, stands.found, actor, {"reason": reason, "gaps": stands.told()})
 
 

@@ -5,9 +5,13 @@ follows on what already waits joins it, so that a worker that falls behind takes
 """
 
 import asyncio
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Final
 
 from faust.types import TP
+
+from streams.kafka.pump import BATCH_BYTES_MAX, BATCH_RECORDS_MAX
 
 RECORDS_MAX: Final = 20_000
 BYTES_MAX: Final = 16 * 1024 * 1024
@@ -37,7 +41,7 @@ class Gathering:
         else:
             runs.append(list(records))
         self._records += len(records)
-        self._bytes += sum(len(record.value or b"") for record in records)
+        self._bytes += _size(records)
 
     def take(self) -> Round:
         """Take everything that waits."""
@@ -49,3 +53,26 @@ class Gathering:
     def clear(self) -> None:
         """Forget everything: it will be read again, by whoever it is given to."""
         self.take()
+
+
+def in_transactions(waiting: Mapping[TP, list[list[Any]]]) -> Iterator[dict[TP, list[Any]]]:
+    """Put together runs that one transaction takes, of each partition at most one, and those of each in their order."""
+    together: dict[TP, list[Any]] = {}
+    count = size = 0
+    for runs in zip_longest(*waiting.values()):
+        for partition, run in zip(waiting, runs, strict=True):
+            if run is None:
+                continue
+            run_size = _size(run)
+            if together and (count + len(run) > BATCH_RECORDS_MAX or size + run_size > BATCH_BYTES_MAX):
+                yield together
+                together, count, size = {}, 0, 0
+            together[partition] = run
+            count, size = count + len(run), size + run_size
+        if together:
+            yield together
+            together, count, size = {}, 0, 0
+
+
+def _size(records: list[Any]) -> int:
+    return sum(len(record.value or b"") for record in records)

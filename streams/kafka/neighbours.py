@@ -1,5 +1,7 @@
 """The other partitions of the topic, seen from one: what belongs there, and how it gets there."""
 
+from collections.abc import Sequence
+
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.partitions import partition_of
 from streams.kafka.producing import Producer
@@ -18,18 +20,20 @@ class OtherPartitions:
         """Tell whether a case belongs to this partition, whatever the key it was produced with."""
         return partition_of(case, self._count) == self._home
 
-    def pass_on(self, elsewhere: Elsewhere) -> None:
+    def pass_on(self, told: Sequence[Elsewhere]) -> None:
         """Produce what concerns the others, and wait until the broker has it. Raises Unsent."""
-        for turn in in_turn(self._records(elsewhere)):
+        for turn in in_turn([record for each in told for record in self._records(each)]):
             self._producer.deliver(turn)
-        self._meters.passed_on(elsewhere)
+        for each in told:
+            self._meters.passed_on(each)
 
     def _records(self, elsewhere: Elsewhere) -> list[Outgoing]:
         topic, count = self._topic, self._count
+        home = int(elsewhere.stream.removeprefix(f"{topic}/"))
         records = [outgoing(delivery, case, topic, count) for case, delivery in elsewhere.misplaced]
         for heartbeat in elsewhere.heartbeats:
-            records += copies(heartbeat, topic, count, self._home)
+            records += copies(heartbeat, topic, count, home)
         for source in elsewhere.live:
             word = Said(source)
-            records += [control(Control.LIVE, topic, each, word) for each in range(count) if each != self._home]
+            records += [control(Control.LIVE, topic, each, word) for each in range(count) if each != home]
         return records

@@ -8,7 +8,7 @@ broker was asked: either nothing lies between, as transactions and compaction le
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from monitor.events import TIME_MIN, EventError
-from streams.engine import Engine, Outcome
+from streams.engine import Delivery, Engine, Outcome, Share, process_together, tick_together
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.records import Control, Incoming, control_of, delivery, instant, said
 from streams.lag import DetectionLag, arrivals
@@ -71,6 +71,10 @@ class Pump:
         for some in _in_steps(unread):
             self._take_some(some)
 
+    def is_plain(self, records: Sequence[Incoming]) -> bool:
+        """Tell whether a run is what is awaited and holds no word to obey, so that it may be taken with others."""
+        return records[0].offset == self.next and not any(map(self._is_order, records))
+
     def accept_gap(self, expected: int, first: int) -> None:
         """Take it that the first record of the log at or behind an offset is that one: there is none between."""
         self._gap = (expected, first)
@@ -91,14 +95,18 @@ class Pump:
 
     def tick(self) -> bool:
         """Let time pass up to the horizon, a bounded step of it; tell whether there may be more."""
-        if self.horizon == TIME_MIN:
-            return False  # nothing was ever read here: nothing can be judged
-        upto = self.next
-        with self._meters.tick():
-            assessed = self.engine.tick(self.horizon, TICK_CASES_MAX, upto)
-        self._ticked = (self.horizon, upto)
+        return tick([self], self._meters) > 0
+
+    @property
+    def is_begun(self) -> bool:
+        """Tell whether anything was ever read here; else nothing can be judged."""
+        return self.horizon > TIME_MIN
+
+    def ticked(self, *, whole: bool) -> None:
+        """Take note that time has passed up to the horizon, if the `whole` of what that changes is done."""
+        if whole:
+            self._ticked = (self.horizon, self.next)
         self._measure({})
-        return assessed > 0
 
     @property
     def may_change(self) -> bool:
@@ -110,22 +118,44 @@ class Pump:
         """Tell whether the ledger does not know yet how far this partition was read."""
         return self._ticked != (self.horizon, self.next)
 
-    def _take_some(self, records: Sequence[Incoming]) -> None:
-        """Take records up to each word to the owner, then that word."""
-        events: list[Incoming] = []
+    def step(self, records: Sequence[Incoming]) -> "Step":
+        """Make a transaction's share of records, none of which is a word to obey."""
+        horizon = max(self.horizon, instant(max(record.timestamp for record in records)))
+        batch: list[Delivery] = []
+        words: list[Control] = []
         for record in records:
             word = control_of(record)
             if word is None:
-                events.append(record)
-                continue
-            self._meters.control(word)
-            if word is Control.PULSE or (word is Control.LIVE and self._is_old_news(record)):
-                events.append(record)  # says no more than that its time has come
+                batch.append(delivery(record))
             else:
+                words.append(word)
+        return Step(self, batch, words, horizon, records[-1].offset + 1)
+
+    def move(self, step: "Step", outcomes: Sequence[Outcome]) -> None:
+        """Take note that a step was committed."""
+        self.next, self.horizon = step.upto, step.horizon
+        for word in step.words:
+            self._meters.control(word)
+        self._meters.taken(outcomes)
+        if step.batch and len(outcomes) == len(step.batch):  # else some of them were committed before, and measured
+            self._measure(arrivals(step.batch, outcomes))
+
+    def _take_some(self, records: Sequence[Incoming]) -> None:
+        """Take records up to each word to obey, then that word."""
+        events: list[Incoming] = []
+        for record in records:
+            if self._is_order(record):
                 self._commit(events)
                 events = []
-                self._obey(word, record)
+                self._obey(record)
+            else:
+                events.append(record)
         self._commit(events)
+
+    def _is_order(self, record: Incoming) -> bool:
+        """Tell whether a record is a word to obey; others say no more than that their time has come."""
+        word = control_of(record)
+        return not (word is None or word is Control.PULSE or (word is Control.LIVE and self._is_old_news(record)))
 
     def _is_old_news(self, record: Incoming) -> bool:
         """Tell whether a word that a source is live changes nothing: each partition may be told by several others."""
@@ -135,20 +165,9 @@ class Pump:
             return False
 
     def _commit(self, records: Sequence[Incoming]) -> None:
-        """Give the engine what stands between two words to the owner, in one transaction."""
-        if not records:
-            return
-        upto = records[-1].offset + 1
-        horizon = max(self.horizon, instant(max(record.timestamp for record in records)))
-        batch = [delivery(record) for record in records if control_of(record) is None]
-        outcomes: list[Outcome] = []
-        if batch:
-            with self._meters.batch(len(batch)):
-                outcomes = self.engine.process(batch, horizon, upto)
-            self._meters.taken(outcomes)
-        self.next, self.horizon = upto, horizon
-        if batch and len(outcomes) == len(batch):  # else some of them were committed before, and measured
-            self._measure(arrivals(batch, outcomes))
+        """Give the engine what stands between two words to obey, in one transaction."""
+        if records:
+            commit([self.step(records)], self._meters)
 
     def _measure(self, received: Mapping[str, datetime]) -> None:
         """Measure how soon what the last transaction found was found."""
@@ -160,8 +179,10 @@ class Pump:
             # The work itself is committed; only its measure is lost.
             log.warning("the detection lag could not be measured", partition=self.partition, error=str(error))
 
-    def _obey(self, word: Control, record: Incoming) -> None:
-        upto = record.offset + 1
+    def _obey(self, record: Incoming) -> None:
+        word, upto = control_of(record), record.offset + 1
+        assert word is not None, "a record to obey is a word"
+        self._meters.control(word)
         try:
             told = said(record)
         except msgspec.DecodeError:
@@ -184,6 +205,43 @@ class Pump:
             self.engine.process([refused], max(self.horizon, instant(record.timestamp)), record.offset + 1)
         )
         self.next, self.horizon = record.offset + 1, max(self.horizon, instant(record.timestamp))
+
+
+class Step(NamedTuple):
+    """What one partition has in a transaction: deliveries, words that say nothing, and how far it comes by them."""
+
+    pump: Pump
+    batch: Sequence[Delivery]
+    words: Sequence[Control]
+    horizon: datetime
+    upto: int
+
+
+def commit(steps: Sequence[Step], meters: WorkerMeters) -> None:
+    """Give the engines what their partitions have, in one transaction. Raises what the engine raises."""
+    shares = [Share(step.pump.engine, step.batch, step.horizon, step.upto) for step in steps if step.batch]
+    taken: dict[Engine, list[Outcome]] = {}
+    if shares:
+        with meters.batch(sum(len(share.batch) for share in shares)):
+            outcomes = process_together(shares)
+        taken = {share.engine: some for share, some in zip(shares, outcomes, strict=True)}
+    for step in steps:
+        step.pump.move(step, taken.get(step.pump.engine, []))
+
+
+def tick(pumps: Sequence[Pump], meters: WorkerMeters) -> int:
+    """Let time pass in several partitions, in one transaction; return how many cases were assessed again.
+
+    With TICK_CASES_MAX of them there may be more in any of the partitions. Raises what the engine raises.
+    """
+    begun = [pump for pump in pumps if pump.is_begun]
+    if not begun:
+        return 0
+    with meters.tick():
+        assessed = tick_together([Share(each.engine, (), each.horizon, each.next) for each in begun], TICK_CASES_MAX)
+    for pump in begun:
+        pump.ticked(whole=assessed < TICK_CASES_MAX)
+    return assessed
 
 
 def _in_steps(records: Sequence[Incoming]) -> Iterator[list[Incoming]]:

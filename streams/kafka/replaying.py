@@ -161,8 +161,9 @@ class _Later:
         """Tell whether a case belongs to this partition."""
         return partition_of(case, self._count) == self._home
 
-    def pass_on(self, elsewhere: Elsewhere) -> None:
+    def pass_on(self, told: Sequence[Elsewhere]) -> None:
         """Keep what concerns the others; a replay that is broken off is begun again from nothing."""
+        (elsewhere,) = told
         for case, delivery in elsewhere.misplaced:
             self.kept.append((partition_of(case, self._count), replace(delivery, offset=None)))
         others = [number for number in range(self._count) if number != self._home]

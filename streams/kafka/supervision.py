@@ -16,7 +16,7 @@ from streams.engine import Engine, Fenced
 from streams.kafka.meters import Reach, WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Producer
-from streams.kafka.pump import Pump
+from streams.kafka.pump import TICK_CASES_MAX, Pump, commit, tick
 from streams.kafka.records import Incoming
 
 log = structlog.get_logger(__name__)
@@ -94,9 +94,7 @@ class Supervision:
             if not begins <= pump.next <= end:
                 raise PositionLost(self._topic, partition, pump.next, begins, end)
         self._pumps = pumps
-        now = time.monotonic()
-        # Apart from each other, so that they do not save all at once.
-        self._saved = {each: now - SAVE_SECONDS * order / len(pumps) for order, each in enumerate(pumps)}
+        self._saved = dict.fromkeys(pumps, time.monotonic())
         return {partition: pump.next for partition, pump in pumps.items()}
 
     def let_go(self) -> None:
@@ -115,6 +113,23 @@ class Supervision:
             return False
         return True
 
+    def take_together(self, runs: Mapping[int, Sequence[Incoming]]) -> list[int]:
+        """Take runs of several partitions in one transaction; name the partitions whose run has to be taken alone.
+
+        Raises what a pump raises, but not Fenced: then nothing was taken.
+        """
+        owned = {partition: self._pumps[partition] for partition in runs if partition in self._pumps}
+        plain = {partition: pump for partition, pump in owned.items() if pump.is_plain(runs[partition])}
+        while plain:
+            try:
+                commit([pump.step(runs[partition]) for partition, pump in plain.items()], self._meters)
+                break
+            except Fenced as fenced:
+                for partition in [each for each in plain if self.stream(each) in fenced.streams]:
+                    del plain[partition]
+                    self._lose(partition)
+        return [partition for partition in owned if partition in self._pumps and partition not in plain]
+
     def accept_gap(self, partition: int, expected: int, first: int) -> None:
         """Take it that a partition's log has no record between an offset and the first one, if it is still owned."""
         pump = self._pumps.get(partition)
@@ -122,17 +137,18 @@ class Supervision:
             pump.accept_gap(expected, first)
 
     def tick(self) -> bool:
-        """Let time pass in the next partition that it may change, one bounded step; tell whether there was one."""
-        partition = self._next_to_tick()
-        if partition is None:
+        """Let time pass in the partitions that it may change, one bounded step; tell whether there was one."""
+        partitions = self._next_to_tick()
+        if not partitions:
             return False
         try:
-            more = self._pumps[partition].tick()
-        except Fenced:
-            self._lose(partition)
+            assessed = tick([self._pumps[each] for each in partitions], self._meters)
+        except Fenced as fenced:
+            for partition in [each for each in partitions if self.stream(each) in fenced.streams]:
+                self._lose(partition)
             return True
-        if not more:
-            self._saved[partition] = time.monotonic()
+        if assessed < TICK_CASES_MAX:
+            self._saved |= dict.fromkeys(partitions, time.monotonic())
         return True
 
     def _pump(self, partition: int) -> Pump:
@@ -140,16 +156,19 @@ class Supervision:
         engine = Engine(self._ledger, self.stream(partition), lease=self._lease, neighbours=others)
         return Pump(engine, partition, self._meters, self._confirm)
 
-    def _next_to_tick(self) -> int | None:
-        """Find the next partition with something to do, going round so that none is kept waiting by another."""
-        owned, now = self.partitions, time.monotonic()
-        for step in range(len(owned)):
-            partition = owned[(self._turn + step) % len(owned)]
-            pump = self._pumps[partition]
-            if pump.may_change or (pump.is_unsaved and now - self._saved[partition] > SAVE_SECONDS):
-                self._turn += step + 1
-                return partition
-        return None
+    def _next_to_tick(self) -> list[int]:
+        """Name the partitions with something to do, beginning with another each time so that none is kept waiting.
+
+        What has to be saved at all is saved together.
+        """
+        due = [each for each, pump in self._pumps.items() if pump.may_change]
+        before = time.monotonic() - SAVE_SECONDS
+        unsaved = {each for each, pump in self._pumps.items() if pump.is_unsaved}
+        if any(self._saved[each] < before for each in unsaved):
+            due = sorted(unsaved.union(due))
+        self._turn += 1
+        first = self._turn % len(due) if due else 0
+        return due[first:] + due[:first]
 
     def _lose(self, partition: int) -> None:
         """Drop a partition that another worker has taken over."""

@@ -18,6 +18,8 @@ WATCH_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.2
 STALL_SECONDS: Final = 45.0
 """No step of the work lasts that long: a transaction waits 30 s for a lock at most, a record 20 s for the broker."""
+WORK_SECONDS: Final = 3 * STALL_SECONDS
+"""No round of the work lasts that long, though it may ask a broker for what is missing in several partitions."""
 END_SECONDS: Final = 8.0
 """How long a worker that is told to stop may take; who starts processes kills after ten seconds at the earliest."""
 EXIT_STALLED: Final = 70

@@ -22,7 +22,7 @@ from streams.kafka.pulse import Pulses
 from streams.kafka.relay import Relay, RelayThread, streams_to_relay
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.supervision import Supervision
-from streams.kafka.watchdog import STALL_SECONDS, LastResort, Watchdog
+from streams.kafka.watchdog import STALL_SECONDS, WORK_SECONDS, LastResort, Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +110,8 @@ class Progress:
             return "membership in the group"
         if worker.troubled > before:
             return None  # it is tried again and again, and said so
+        if worker.worked < now - WORK_SECONDS:
+            return "the work"
         if worker.rebalancing_since is not None and worker.rebalancing_since < before:
             return "a rebalance"
         for partition in worker.supervision.partitions:

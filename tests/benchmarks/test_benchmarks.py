@@ -24,7 +24,7 @@ SMALL = Size(
     http_events=400,
     open_cases=1_000,
     live_seconds=2,
-    events_per_second=40,
+    events_per_second=(40,),
     lead_seconds=6,
     postgresql=False,
 )
@@ -87,7 +87,7 @@ def test_latency_is_that_of_every_late_case(monkeypatch: pytest.MonkeyPatch) -> 
     """Each case told to be finished late is a finding, committed after it was told."""
     monkeypatch.setattr(latency, "WARM_UP_SECONDS", 0.5)
     monkeypatch.setattr(latency, "LATE_EVERY", 10)
-    found = latency.measure(SMALL)
+    found = latency.measure(SMALL)["at_40"]
     assert found["findings"] > 2
     assert 0 < found["finding"]["p50_ms"] <= found["finding"]["p99_ms"]
     assert found["event"]["p50_ms"] > 0

@@ -59,7 +59,7 @@ def test_a_deployment_says_how_long(engine: Engine) -> None:
     """The time is a setting."""
     vault = rejects.Vault(engine.ledger.folder, timedelta(days=5))
     with engine.ledger.write() as connection:
-        assert vault.expire(connection, "embedded", at(7)) == 2
+        assert vault.expire(connection, ["embedded"], at(7)) == 2
 
 
 def test_a_reject_that_is_not_there_is_said(engine: Engine) -> None:

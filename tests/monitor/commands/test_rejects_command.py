@@ -67,7 +67,7 @@ def test_revealing_is_audited(url: str) -> None:
 def test_what_has_expired_is_said_to_have(url: str) -> None:
     """Reason and digest are still shown."""
     with Ledger.open(url) as ledger, ledger.write() as connection:
-        assert ledger.vault.expire(connection, "embedded", at(40)) == 2
+        assert ledger.vault.expire(connection, ["embedded"], at(40)) == 2
     shown = document(url, "show", "2", "--reveal")
     assert (shown["delivered"], shown["code"], len(shown["digest"])) == (None, "unknown_field", 64)
     assert "has expired" in rejects(url, "show", "2").stdout

@@ -17,6 +17,7 @@ from monitor.keys import create_key, revoke_key
 from monitor.ledger import LeaseHeld, Ledger, LedgerError
 from monitor.ledger.lease import Holder
 from monitor.ledger.schema import cases, stats_units
+from streams.engine import Share, transaction
 from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK, at, delivered, event, opened_engine
 
@@ -189,8 +190,8 @@ def test_a_case_marked_beside_its_writer_stays_marked(tmp_path: Path) -> None:
     with opened_engine(tmp_path) as engine:
         engine.process(delivered(event()), at(0))
         marking = threading.Thread(target=engine.ledger.mark)
-        with engine._turn(at(1)) as turn:
-            turn.take(delivered(event("accept", time=at(1))))
+        with transaction([Share(engine, horizon=at(1))]) as together:
+            together.take([delivered(event("accept", time=at(1)))])
             marking.start()
             time.sleep(0.1)
         marking.join()

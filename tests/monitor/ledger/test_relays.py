@@ -99,7 +99,7 @@ def test_every_change_of_a_card_is_told_and_no_lead_or_shadow(
     old: Finding | None, new: Finding | None, news: str | None
 ) -> None:
     """Downstream follows what boards show: cards that stand, provisional and data ones included; leads never."""
-    assert FindingChange(Apart(CARD), old, new, "live", {}).news == news
+    assert FindingChange("s", at(0), Apart(CARD), old, new, "live", {}).news == news
 
 
 def test_a_finding_is_told_from_its_raise_to_its_withdrawal(engine: Engine) -> None:
@@ -158,7 +158,7 @@ def test_a_loosened_rulebook_is_told_beside_the_streams(ledger: Ledger, engine: 
 def test_nothing_is_told_of_what_was_rolled_back(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction that fails at its very end leaves no message; taken again, it leaves one."""
     with monkeypatch.context() as patch:
-        patch.setattr("streams.turn.save_position", _fail)
+        patch.setattr("streams.together.save_positions", _fail)
         with pytest.raises(ZeroDivisionError):
             engine.process(delivered(event()), at(9))
     assert told(engine.ledger) == []

@@ -19,7 +19,7 @@ from streams.kafka.producing import Unsent
 from streams.kafka.pump import Hole
 from streams.kafka.settings import KafkaSettings
 
-HERE = TP("case-events", 0)
+HERE, THERE = TP("case-events", 0), TP("case-events", 1)
 RUN = [SimpleNamespace(offset=5)]
 PASSING = [OperationalError("SELECT", None, Exception()), Unsent("no"), KafkaTimeoutError(), ConsumerTimeout()]
 
@@ -28,7 +28,7 @@ PASSING = [OperationalError("SELECT", None, Exception()), Unsent("no"), KafkaTim
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     """Give a worker that owns a partition, as far as its supervision is concerned, and does not wait long."""
     monkeypatch.setattr(module, "BACKOFF_SECONDS", (0.0,))
-    supervision: Any = SimpleNamespace()
+    supervision: Any = SimpleNamespace(tick=lambda: False, overtaken_at=None)
     return Worker(supervision, KafkaSettings(servers="127.0.0.1:1"), WorkerMeters(), lambda: None)
 
 
@@ -111,3 +111,59 @@ def test_anything_else_ends_the_worker(worker: Worker, monkeypatch: pytest.Monke
     worker.supervision.take = in_turn(ZeroDivisionError())
     taken(worker)
     assert ended == [module.EXIT_FAILED]
+
+
+@pytest.mark.parametrize("error", PASSING)
+def test_what_passes_is_tried_again_for_all_partitions(worker: Worker, error: Exception) -> None:
+    """Runs taken together are given again together; what has to be taken alone comes behind them."""
+    given: list[object] = []
+    answer = in_turn(error, [1])
+    worker.supervision.take_together = lambda runs: given.append(sorted(runs)) or answer()  # type: ignore[func-returns-value]
+    worker.supervision.take = lambda partition, records: given.append(partition) or True  # type: ignore[func-returns-value]
+    asyncio.run(worker._take_together({HERE: RUN, THERE: RUN}, worker._generation))
+    assert given == [[0, 1], [0, 1], 1]
+
+
+def test_a_rebalance_ends_what_is_tried_again_together(worker: Worker) -> None:
+    """Nothing of partitions that a rebalance took is given to anybody here any more, neither together nor alone."""
+
+    def failing(runs: object) -> None:
+        worker._generation += 1
+        raise PASSING[0]
+
+    worker.supervision.take_together = failing  # type: ignore[assignment]
+    worker.supervision.take = in_turn()
+    asyncio.run(worker._take_together({HERE: RUN, THERE: RUN}, worker._generation))
+
+
+def test_a_run_of_one_partition_is_taken_as_it_is(worker: Worker) -> None:
+    """There is nothing to put together."""
+    given: list[object] = []
+    worker.supervision.take = lambda *run: given.append(run) or True  # type: ignore[func-returns-value]
+    asyncio.run(worker._take_together({THERE: RUN}, worker._generation))
+    assert given == [(1, RUN)]
+
+
+def test_a_database_that_answers_again_is_told(worker: Worker) -> None:
+    """Who watches the gauge sees the outage, and its end, also where all is taken together."""
+    available = worker.meters.pipeline.ledger_available
+    worker.supervision.take_together = in_turn(PASSING[0], [])
+    seen: list[float] = []
+
+    async def waited(*arguments: object) -> None:
+        available.set(0)
+        seen.append(available._value.get())
+
+    worker._wait = waited  # type: ignore[method-assign]
+    asyncio.run(worker._take_together({HERE: RUN, THERE: RUN}, worker._generation))
+    assert (seen, available._value.get()) == ([0.0], 1.0)
+
+
+@pytest.mark.parametrize(("error", "ticks"), list(zip(PASSING, (0, 1, 1, 1), strict=True)))
+def test_time_passes_while_a_broker_does_not_answer(worker: Worker, error: Exception, ticks: int) -> None:
+    """What is due is found though records have to wait; while the database is away nothing can be."""
+    told: list[bool] = []
+    worker.supervision.take_together = in_turn(error, [])
+    worker.supervision.tick = lambda: told.append(True) or False  # type: ignore[func-returns-value]
+    asyncio.run(worker._take_together({HERE: RUN, THERE: RUN}, worker._generation))
+    assert len(told) == ticks

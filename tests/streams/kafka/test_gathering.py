@@ -8,7 +8,7 @@ import pytest
 from faust.types import TP
 
 from streams.kafka import gathering
-from streams.kafka.gathering import Gathering
+from streams.kafka.gathering import Gathering, in_transactions
 
 HERE, THERE = TP("t", 0), TP("t", 1)
 
@@ -80,3 +80,20 @@ def test_only_so_much_waits(limit: str, most: int, monkeypatch: pytest.MonkeyPat
     before, taken = asyncio.run(gathered())
     assert not before
     assert offsets(taken[HERE]) == [[3]]
+
+
+def test_a_transaction_takes_at_most_one_run_of_each_partition() -> None:
+    """Behind what may be a hole nothing is taken before the run in front of it was."""
+    waiting = {HERE: [run(1, 2), run(4)], THERE: [run(7)]}
+    taken = [{partition: offsets([each]) for partition, each in some.items()} for some in in_transactions(waiting)]
+    assert taken == [{HERE: [[1, 2]], THERE: [[7]]}, {HERE: [[4]]}]
+    assert list(in_transactions({})) == []
+
+
+@pytest.mark.parametrize(("limit", "most"), [("BATCH_RECORDS_MAX", 3), ("BATCH_BYTES_MAX", 15)])
+def test_a_transaction_takes_only_so_much(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are put together up to what one transaction takes; one that is larger stays alone."""
+    monkeypatch.setattr(gathering, limit, most)
+    places = [TP("t", number) for number in range(4)]
+    waiting = dict(zip(places, ([run(1, 2)], [run(1)], [run(1, 2, 3, 4)], [run(1)]), strict=True))
+    assert [[place.partition for place in some] for some in in_transactions(waiting)] == [[0, 1], [2], [3]]

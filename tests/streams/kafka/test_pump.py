@@ -17,6 +17,7 @@ from monitor.ledger.digest import digest
 from monitor.ledger.schema import journal, positions, rejects, sources
 from monitor.ledger.verify import verify
 from streams.engine import Delivery, Engine
+from streams.kafka import pump
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Unsent
@@ -302,10 +303,8 @@ def test_poison_is_a_reject(station: Station, value: bytes | None, headers: list
 def test_large_records_are_taken_in_small_steps(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     """However large what is no event may be, no transaction holds more of it than is bounded."""
     taken: list[int] = []
-    process = station.pump.engine.process
-    monkeypatch.setattr(
-        station.pump.engine, "process", lambda batch, *rest: taken.append(len(batch)) or process(batch, *rest)
-    )
+    process = pump.process_together
+    monkeypatch.setattr(pump, "process_together", lambda shares: taken.append(len(shares[0].batch)) or process(shares))
     for _ in range(9):
         station.log.append(b"{" * 1_000_000, at(1))
     station.pump.take(station.log.records)

@@ -1,20 +1,27 @@
 """A worker writes the partitions it owns, and none that another has taken over."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from monitor.ledger import Ledger
 from monitor.ledger.deployment import Deployment, claim
-from monitor.ledger.schema import positions
+from monitor.ledger.schema import cases, positions
+from streams.engine import Engine
 from streams.kafka.meters import WorkerMeters
-from streams.kafka.records import Control, control
+from streams.kafka.partitions import partition_of
+from streams.kafka.records import Control, Said, control
 from streams.kafka.supervision import PositionLost, Supervision
 from tests.databases import ledger_url
-from tests.small_centre import RULEBOOK, at, event
-from tests.streams.kafka.scripted_log import Broker, ScriptedLog
+from tests.small_centre import RULEBOOK, assess_plainly, at, event
+from tests.streams.kafka.scripted_log import Broker, Record, ScriptedLog
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -33,15 +40,17 @@ class Office:
             claim(connection, DEPLOYMENT)
         self.log = ScriptedLog()
 
-    def worker(self) -> Supervision:
-        """Give another worker."""
-        producer: object = Broker()
-        return Supervision(self.ledger, self.lease, producer, DEPLOYMENT, lambda: None, WorkerMeters())  # type: ignore[arg-type]
+    def worker(self, partitions: int = 1) -> Supervision:
+        """Give another worker, for a topic of so many partitions."""
+        producer: Any = Broker()
+        deployment = replace(DEPLOYMENT, partitions=partitions)
+        return Supervision(self.ledger, self.lease, producer, deployment, lambda: None, WorkerMeters())
 
     def position(self) -> int:
         """Read which offset the ledger awaits in partition 0."""
         with self.ledger.read() as connection:
-            return connection.execute(select(positions.c.next)).scalar_one()
+            of_partition = select(positions.c.next).where(positions.c.stream == "case-events/0")
+            return connection.execute(of_partition).scalar_one()
 
 
 @pytest.fixture
@@ -145,3 +154,129 @@ def test_being_overtaken_is_known_until_the_partitions_are_taken_over_anew(offic
     assert owner.overtaken_at is None
     assert owner.take(0, office.log.records)
     assert office.position() == 3
+
+
+def test_partitions_are_taken_in_one_transaction(office: Office) -> None:
+    """What is next in several partitions is committed together; of one that is not owned nothing is."""
+    worker, other = office.worker(), ScriptedLog()
+    other.append(event("apply", "d"), at(0))
+    worker.take_over({0, 1}, {0: (0, 3), 1: (0, 1)})
+    assert worker.take_together({0: office.log.records, 1: other.records, 2: other.records}) == []
+    with office.ledger.read() as connection:
+        known = connection.execute(select(positions.c.stream, positions.c.next).order_by(positions.c.stream)).all()
+    assert [tuple(row) for row in known] == [("case-events/0", 3), ("case-events/1", 1)]
+
+
+def test_what_is_not_plain_is_taken_alone(office: Office) -> None:
+    """A run behind a hole, one read again, and one with a word to obey are left to be taken each on its own."""
+    worker, other, third = office.worker(), ScriptedLog(), ScriptedLog()
+    other.append(event("apply", "d"), at(0))
+    third.append(control(Control.IMPORT_BEGIN, "case-events", 2, Said("files")), at(0))
+    worker.take_over({0, 1, 2}, {0: (0, 3), 1: (0, 1), 2: (0, 1)})
+    assert worker.take_together({0: office.log.records[1:], 1: other.records, 2: third.records}) == [0, 2]
+    assert worker.take_together({0: office.log.records, 1: other.records}) == [1]
+    assert [worker.position(each) for each in (0, 1, 2)] == [3, 1, 0]
+
+
+def test_partition_taken_over_meanwhile_keeps_no_other_from_being_taken(office: Office) -> None:
+    """The partition that another writes now is dropped; the others are taken without it."""
+    worker, successor, other = office.worker(), office.worker(), ScriptedLog()
+    other.append(event("apply", "d"), at(0))
+    worker.take_over({0, 1}, {0: (0, 3), 1: (0, 1)})
+    successor.take_over({1}, {1: (0, 1)})
+    assert worker.take_together({0: office.log.records, 1: other.records}) == []
+    assert worker.partitions == [0]
+    assert worker.overtaken_at is not None
+    assert office.position() == 3
+    assert successor.take(1, other.records)
+
+
+@pytest.fixture
+def _plain_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.kafka.supervision.Engine", partial(Engine, assess=assess_plainly))
+    monkeypatch.setattr("streams.kafka.pump.TICK_CASES_MAX", 4)
+    monkeypatch.setattr("streams.kafka.supervision.TICK_CASES_MAX", 4)
+
+
+def filled(office: Office, cases: int) -> Supervision:
+    """Have a worker own three partitions, each with as many cases that fall due on the third day."""
+    worker = office.worker(partitions=3)
+    worker.take_over({0, 1, 2}, {0: (0, 3), 1: (0, 0), 2: (0, 0)})
+    logs = {partition: ScriptedLog() for partition in (0, 1, 2)}
+    for partition, log in logs.items():
+        at_home = (name for name in map(str, count()) if partition_of(name, 3) == partition)
+        for name in islice(at_home, cases):
+            log.append(event("apply", name), at(0))
+    assert worker.take_together({partition: log.records for partition, log in logs.items()}) == []
+    while worker.tick():
+        pass
+    for partition, log in logs.items():
+        worker.take(partition, [log.append(control(Control.PULSE, "case-events", partition), at(4))])
+    return worker
+
+
+def pulse(partition: int, offset: int, when: datetime) -> Record:
+    """Make a pulse."""
+    log = ScriptedLog()
+    return log.append(control(Control.PULSE, "case-events", partition), when, skip=offset)
+
+
+def lights(office: Office) -> list[tuple[str, str]]:
+    """Read the light of every case, with its stream."""
+    with office.ledger.read() as connection:
+        return sorted((row.stream, row.light) for row in connection.execute(select(cases.c.stream, cases.c.light)))
+
+
+@pytest.mark.usefixtures("_plain_judgement")
+def test_whatever_falls_due_at_once_is_found(office: Office) -> None:
+    """Cases of all partitions share a step; what one step leaves is taken by the next, without another record."""
+    worker, steps = filled(office, 5), 0
+    while worker.tick():
+        steps += 1
+        assert steps < 10
+    assert (steps, {light for _, light in lights(office)}, len(lights(office))) == (4, {"promised_breach"}, 15)
+
+
+@pytest.mark.usefixtures("_plain_judgement")
+def test_whatever_was_marked_is_assessed_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was marked goes on step by step in all partitions, until none of it is left."""
+    worker, steps = filled(office, 3), 0
+    while worker.tick():
+        pass
+    assert office.ledger.mark() == 9
+    monkeypatch.setattr("streams.kafka.supervision.SAVE_SECONDS", -1)
+    for partition in (0, 1, 2):
+        worker.take(partition, [pulse(partition, 4, at(4, hours=1))])
+    while worker.tick():
+        steps += 1
+        assert steps < 10
+    with office.ledger.read() as connection:
+        assert not any(connection.execute(select(cases.c.marked)).scalars())
+    assert steps == 3
+
+
+@pytest.mark.usefixtures("_plain_judgement")
+def test_partition_taken_over_meanwhile_keeps_no_other_from_letting_time_pass(office: Office) -> None:
+    """The partition that another writes now is dropped; what is due in the others is found all the same."""
+    worker, successor = filled(office, 1), office.worker(partitions=3)
+    successor.take_over({1}, {1: (0, 2)})
+    while worker.tick():
+        pass
+    assert worker.partitions == [0, 2]
+    assert lights(office) == [
+        ("case-events/0", "promised_breach"),
+        ("case-events/1", "normal"),
+        ("case-events/2", "promised_breach"),
+    ]
+
+
+def test_first_word_of_all_may_be_that_a_source_is_live(office: Office) -> None:
+    """A worker that has judged nothing yet takes the words to obey as any other; it goes on behind them."""
+    worker, log = office.worker(), ScriptedLog()
+    log.append(control(Control.LIVE, "case-events", 1, Said("hall")), at(0))
+    log.append(control(Control.IMPORT_BEGIN, "case-events", 1, Said("files")), at(0))
+    log.append(control(Control.IMPORT_END, "case-events", 1, Said("files", at(0))), at(0))
+    worker.take_over({1}, {1: (0, 3)})
+    office.ledger.publications = type(office.ledger.publications)()  # as of a process that has just begun
+    assert worker.take(1, log.records)
+    assert worker.position(1) == 3

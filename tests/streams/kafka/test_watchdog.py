@@ -10,7 +10,7 @@ import pytest
 from streams.kafka import watchdog
 from streams.kafka.pulse import Pulses
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.watchdog import EXIT_STALLED, STALL_SECONDS, LastResort, Watchdog
+from streams.kafka.watchdog import EXIT_STALLED, STALL_SECONDS, WORK_SECONDS, LastResort, Watchdog
 from streams.kafka.worker import Progress
 
 NOW = 10_000.0
@@ -20,7 +20,7 @@ LONG_AGO = NOW - STALL_SECONDS - 1
 def worker(**changed: Any) -> Any:
     """Make a worker that does well, but for what is changed."""
     supervision = SimpleNamespace(partitions=[3], position=lambda partition: 7)
-    well = {"beat": NOW, "membership_ended": False, "troubled": -1e9, "rebalancing_since": None}
+    well = {"beat": NOW, "worked": NOW, "membership_ended": False, "troubled": -1e9, "rebalancing_since": None}
     return SimpleNamespace(supervision=supervision, **(well | changed))
 
 
@@ -42,6 +42,9 @@ def pulses(offset: int, landed_at: float) -> Pulses:
     [
         ({}, None),
         ({"beat": LONG_AGO}, "the event loop"),
+        ({"worked": NOW - WORK_SECONDS - 1}, "the work"),
+        ({"worked": NOW - WORK_SECONDS - 1, "troubled": NOW - 5}, None),
+        ({"worked": LONG_AGO}, None),
         ({"membership_ended": True}, "membership in the group"),
         ({"rebalancing_since": LONG_AGO}, "a rebalance"),
         ({"rebalancing_since": LONG_AGO, "troubled": NOW - 5}, None),
