@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from monitor.ledger.schema import journal, positions, rejects, sources
 from streams.kafka.partitions import partition_of
-from streams.kafka.records import Control, Incoming, control_of
+from streams.kafka.records import COPY, Control, Incoming, control_of
 from streams.kafka.settings import KafkaSettings
 
 Known = set[tuple[Any, ...]]
@@ -44,10 +44,17 @@ def count(
         for stream, ahead in connection.execute(select(positions.c.stream, positions.c.next))
     }
     delivered: Counter[int] = Counter()
+    copies: set[tuple[int, str]] = set()
     kept = {tuple(row) for row in connection.execute(select(journal.c.case, journal.c.source, journal.c.id))}
     refused = set(connection.execute(select(rejects.c.digest)).scalars())
     for record in _records(settings, ends):
         is_refused = _digest(record.value) in refused
+        if _is_copy(record) and not is_refused:
+            # Copied again by a worker that was killed before it had committed: no delivery of the source, nor counted.
+            copy = (record.partition, _digest(record.value))
+            if copy in copies:
+                continue
+            copies.add(copy)
         if not _is_word(record, is_refused) and (is_refused or _belongs(record, len(ends))):
             delivered[record.partition] += 1
     taken = _taken(connection)
@@ -101,6 +108,11 @@ def _is_word(record: Incoming, is_refused: bool) -> bool:
     """Tell whether a record is a word to the partition's owner, and not one that was refused as none."""
     word = control_of(record)
     return word is not None and (word is Control.PULSE or not is_refused)
+
+
+def _is_copy(record: Incoming) -> bool:
+    """Tell whether a record is the copy of a heartbeat that stands in another partition."""
+    return (COPY, b"1") in record.headers
 
 
 def _belongs(record: Incoming, partitions: int) -> bool:
