@@ -58,7 +58,7 @@ def test_what_is_counted_stands_under_what_became_of_it() -> None:
     meters = WorkerMeters()
     meters.taken([Outcome("applied"), Outcome("applied"), Outcome("passed_on")])
     meters.control(Control.PULSE)
-    meters.passed_on(Elsewhere(live=["hall", "night"]))
+    meters.passed_on(Elsewhere("case-events/0", live=["hall", "night"]))
     assert value(meters, "worker_events_total", outcome="applied") == 2
     assert value(meters, "worker_events_total", outcome="passed_on") == 1
     assert value(meters, "worker_controls_total", control="pulse") == 1
