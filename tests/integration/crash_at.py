@@ -34,10 +34,11 @@ def _deadly(called: Callable[..., Any], moment: str, number: int) -> Callable[..
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         nonlocal left
         left -= 1
-        if left == 0 and moment == "before":
+        is_the_one = left == 0  # another thread may call meanwhile
+        if is_the_one and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = called(*args, **kwargs)
-        if left == 0:
+        if is_the_one:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
