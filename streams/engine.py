@@ -133,10 +133,12 @@ class Engine:
         """Give what is remembered of the stream, where its position says that nothing was written since."""
         return self._memory if self._memory is not None and self._memory.version == position.version else None
 
-    def begin(self, shared: Shared, position: Position, states: Mapping[str, SourceState]) -> Turn:
-        """Begin a turn in a transaction."""
+    def begin(self, shared: Shared, position: Position, read: Mapping[str, Mapping[str, SourceState]]) -> Turn:
+        """Begin a turn in a transaction; what is not remembered was `read`: the states of sources, by stream."""
         known = self.memory_at(position)
-        end, due = (None, None) if known is None else (known.journal_end, known.due)
+        states, end, due = (
+            (read[self.stream], None, None) if known is None else (known.states, known.journal_end, known.due)
+        )
         return Turn(shared, self.stream, position, states, end, due, self._assess, self._neighbours)
 
     def remember(self, turn: Turn, memory: Memory) -> None:
@@ -188,18 +190,15 @@ def transaction(shares: Sequence[Share]) -> Iterator[Together]:
         fenced = [engine.stream for engine in engines if not engine.writes(positions.get(engine.stream))]
         if fenced:
             raise Fenced(fenced)
-        known = {each.stream: each.memory_at(positions[each.stream]) for each in engines}
-        states: dict[str, Mapping[str, SourceState]] = {
-            **{stream: memory.states for stream, memory in known.items() if memory is not None},
-            **judging.states_of(connection, [stream for stream, memory in known.items() if memory is None]),
-        }
+        unknown = [each.stream for each in engines if each.memory_at(positions[each.stream]) is None]
+        read = judging.states_of(connection, unknown)
         shared = Shared(ledger, connection)
         for share in shares:
             if share.horizon is not None:
                 assert share.horizon.tzinfo is not None, "a horizon is an aware instant"
                 position = positions[share.engine.stream]
                 position.horizon = max(position.horizon, share.horizon.astimezone(UTC))
-        turns = [each.begin(shared, positions[each.stream], states[each.stream]) for each in engines]
+        turns = [each.begin(shared, positions[each.stream], read) for each in engines]
         together = Together(shared, turns)
         yield together
         for share, turn in zip(shares, turns, strict=True):

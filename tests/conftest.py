@@ -10,7 +10,8 @@ from argon2 import PasswordHasher
 
 from tests import databases
 from tests.databases import PostgresDatabases, SqliteFiles
-from tests.kafka import KafkaBroker, KafkaServer, NoBroker, why_none
+from tests.kafka import KafkaBroker, KafkaServer, NoBroker
+from tests.lacking import skip, skip_without
 from tests.postgres import FAST, CannotStart, PostgresServer
 
 pytest_plugins = ["pytester", "tests.skip_ban"]
@@ -37,7 +38,7 @@ def shared_data() -> Path:
     named = os.environ.get("MONITOR_SHARED_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"no real logs in {folder}: set MONITOR_SHARED_DATA to the folder that holds them")
+        skip(f"no real logs in {folder}: set MONITOR_SHARED_DATA to the folder that holds them")
     return folder
 
 
@@ -49,7 +50,7 @@ def postgres() -> Iterator[PostgresDatabases]:
         try:
             server = PostgresServer(*FAST)
         except CannotStart as reason:
-            pytest.skip(f"no PostgreSQL can be started: {reason}")
+            skip_without(reason)
         named = server.url("postgres")
     made = PostgresDatabases(named)
     yield made
@@ -83,9 +84,7 @@ def _kafka_server() -> KafkaServer:
     try:
         return KafkaServer()
     except NoBroker as reason:
-        if why_none() is None:
-            raise  # there is all that a broker needs, and it does not start
-        pytest.skip(f"no Kafka can be started: {reason}")
+        skip_without(reason)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -6,10 +6,10 @@ import shutil
 import subprocess
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.lacking import skip
 from tests.postgres import programs
 
 CLIENTS = (["docker", "compose"], ["docker-compose"])
@@ -23,7 +23,7 @@ def client() -> list[str]:
             asked = subprocess.run([*command, "version"], capture_output=True, check=False)
             if asked.returncode == 0:
                 return command
-    pytest.skip("there is no compose client here; 'make tools' installs one")
+    return skip("no compose client: run 'make tools' as root, or install it by other means")
 
 
 def read(name: str, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -6,6 +6,7 @@ import pytest
 
 BAN = Path(__file__).with_name("skip_ban.py")
 
+# A suite for the ban to look at, run by itself: none of ours.
 SUITE = """
 import pytest
 

@@ -108,8 +108,8 @@ class Supervision:
             return False
         try:
             pump.take(records)
-        except Fenced:
-            self._lose(partition)
+        except Fenced as fenced:
+            self._lose(fenced)
             return False
         return True
 
@@ -118,17 +118,15 @@ class Supervision:
 
         Raises what a pump raises, but not Fenced: then nothing was taken.
         """
-        owned = {partition: self._pumps[partition] for partition in runs if partition in self._pumps}
-        plain = {partition: pump for partition, pump in owned.items() if pump.is_plain(runs[partition])}
-        while plain:
+        owned = [partition for partition in runs if partition in self._pumps]
+        plain = {partition for partition in owned if self._pumps[partition].is_plain(runs[partition])}
+        while together := [self._pumps[each].step(runs[each]) for each in owned if each in plain & self._pumps.keys()]:
             try:
-                commit([pump.step(runs[partition]) for partition, pump in plain.items()], self._meters)
+                commit(together, self._meters)
                 break
             except Fenced as fenced:
-                for partition in [each for each in plain if self.stream(each) in fenced.streams]:
-                    del plain[partition]
-                    self._lose(partition)
-        return [partition for partition in owned if partition in self._pumps and partition not in plain]
+                self._lose(fenced)
+        return [partition for partition in owned if partition in self._pumps.keys() - plain]
 
     def accept_gap(self, partition: int, expected: int, first: int) -> None:
         """Take it that a partition's log has no record between an offset and the first one, if it is still owned."""
@@ -144,8 +142,7 @@ class Supervision:
         try:
             assessed = tick([self._pumps[each] for each in partitions], self._meters)
         except Fenced as fenced:
-            for partition in [each for each in partitions if self.stream(each) in fenced.streams]:
-                self._lose(partition)
+            self._lose(fenced)
             return True
         if assessed < TICK_CASES_MAX:
             self._saved |= dict.fromkeys(partitions, time.monotonic())
@@ -170,9 +167,10 @@ class Supervision:
         first = self._turn % len(due) if due else 0
         return due[first:] + due[:first]
 
-    def _lose(self, partition: int) -> None:
-        """Drop a partition that another worker has taken over."""
-        del self._pumps[partition]
-        self.overtaken_at = self.overtaken_at or time.monotonic()
-        self._meters.fenced()
-        log.warning("another worker writes this partition now; it is dropped", partition=partition)
+    def _lose(self, fenced: Fenced) -> None:
+        """Drop the partitions that another worker has taken over."""
+        for partition in [each for each in self._pumps if self.stream(each) in fenced.streams]:
+            del self._pumps[partition]
+            self.overtaken_at = self.overtaken_at or time.monotonic()
+            self._meters.fenced()
+            log.warning("another worker writes this partition now; it is dropped", partition=partition)

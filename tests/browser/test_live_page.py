@@ -1,7 +1,6 @@
 """The live page in a real browser: coverage first, figures in both languages, honest when the connection is lost."""
 
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from monitor.live import render_page
 from monitor.live.page import asset
 from monitor.rulebook.model import RuleSetting
+from tests.lacking import program
 from tests.small_centre import RULEBOOK
 from tests.streams.running import Running, running
 
@@ -24,9 +24,7 @@ SHOWING_CARDS = msgspec.structs.replace(RULEBOOK, rules={"V01": RuleSetting(mode
 
 def browse(url: str, folder: Path) -> str:
     """Open a page, let it work for some seconds, and return what it then shows, as HTML."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium: run 'make tools' as root, or install it by other means")
+    chromium = program("chromium", "chromium-browser", "google-chrome")
     options = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
         "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"

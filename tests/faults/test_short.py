@@ -7,7 +7,8 @@ import pytest
 
 from tests.faults.injuries import SHORT
 from tests.faults.trial import deployed, tried
-from tests.kafka import NoBroker, why_none
+from tests.kafka import NoBroker
+from tests.lacking import skip_without
 from tests.postgres import CannotStart
 
 
@@ -18,9 +19,7 @@ def test_kills_repetition_and_poison_end_in_the_undisturbed_ledger(tmp_path: Pat
         try:
             topology = at_end.enter_context(deployed(tmp_path, SHORT))
         except (NoBroker, CannotStart) as reason:
-            if why_none() is None and isinstance(reason, NoBroker):
-                raise  # there is all that a broker needs, and it does not start
-            pytest.skip(str(reason))
+            skip_without(reason)
         outcome = tried(SHORT, topology)  # a server that does not come back here is a failure
     assert outcome.agree, outcome
     assert not outcome.problems, outcome

@@ -21,6 +21,7 @@ from streams.engine import Delivery, Engine
 from tests.integration import town
 from tests.integration.program import START_SECONDS, Up, digest_of, events_of, received, rejected_of, run
 from tests.integration.senders import Senders, cut, said_of
+from tests.lacking import skip_without
 from tests.postgres import CannotStart, PostgresServer
 
 KILLS = int(os.environ.get("MONITOR_KILLS", "2"))
@@ -34,7 +35,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgres
     try:
         started = PostgresServer()
     except CannotStart as reason:
-        pytest.skip(f"no PostgreSQL can be started: {reason}")
+        skip_without(reason)
     with started.connect() as connection:
         connection.execute("CREATE DATABASE ledger")
         connection.execute("CREATE DATABASE undisturbed")

@@ -1,7 +1,6 @@
 """What the README tells a newcomer to do: send the samples with curl, and see them taken."""
 
 import json
-import shutil
 import stat
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from monitor.ledger.schema import cases
 from monitor.rulebook.load import load
 from streams.emit import Spool
 from tests.conftest import ROOT
+from tests.lacking import program
 from tests.streams.running import Running, make_key, running
 
 SAMPLES = ROOT / "samples"
@@ -31,8 +31,7 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def send(monitor: Running, *files: Path, key: str | None = None) -> tuple[int, dict[str, Any]]:
     """Run samples/send.sh; return its exit status and what the monitor answered."""
-    if shutil.which("curl") is None:
-        pytest.skip("no curl: run 'make tools' as root, or install it by other means")
+    program("curl")
     environment = {"PATH": "/usr/bin:/bin", "MONITOR_URL": monitor.url, "MONITOR_KEY": key or monitor.key}
     command = [str(SAMPLES / "send.sh"), *map(str, files)]
     sent = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import select, text
+from sqlalchemy.engine.default import DefaultDialect
 
 from monitor.events import Event
 from monitor.ledger import Ledger
@@ -195,3 +198,47 @@ def test_what_another_has_written_meanwhile_is_read_again(office: Office) -> Non
     assert (state := office.ledger.source_states()["hall"]).applied == 3
     assert state.duplicate == 1
     assert office.fingerprint()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_commit_nobody_answers_may_be_given_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """Whether the database has kept it or not, the same deliveries end as if they had been given once."""
+    log = [
+        delivered(event(case=f"{number}a"), event("finish", f"{number}a", at(5)), received_at=at(5))
+        for number in range(len(STREAMS))
+    ]
+    numbered = [[replace(each, offset=place) for place, each in enumerate(batch)] for batch in log]
+    shares = [Share(engine, batch[:1], at(1), 1) for engine, batch in zip(office.engines, numbered, strict=True)]
+    process_together(shares)
+    commit = DefaultDialect.do_commit
+
+    def unanswered(dialect: DefaultDialect, connection: Any) -> None:
+        if kept:
+            commit(dialect, connection)
+        raise ConnectionError
+
+    shares = [Share(engine, batch, at(5), 2) for engine, batch in zip(office.engines, numbered, strict=True)]
+    with monkeypatch.context() as patch:
+        patch.setattr(DefaultDialect, "do_commit", unanswered)
+        with pytest.raises(ConnectionError):
+            process_together(shares)
+    process_together(shares)
+    assert {state.applied for state in office.ledger.source_states().values()} == {6}
+    assert all(row[1] <= 2 for row in office.rows()[: 2 * len(STREAMS)])
+    assert not any(engine.may_change(at(9)) and engine.tick(at(9)) for engine in office.engines)
+    assert office.fingerprint()
+
+
+def test_an_import_that_ends_makes_due_what_it_held(office: Office) -> None:
+    """What is remembered of due instants counts anew as soon as the hold of a source is gone."""
+    engine = office.engines[0]
+    engine.begin_import("files")
+    engine.process(delivered(event(case="0a", source="files"), backfill=True), at(9))
+    engine.tick(at(9))
+    assert not engine.may_change(at(9))
+    engine.end_import("files", at(9))
+    assert engine.may_change(at(9))
+    assert engine.tick(at(9)) == 1
+    assert not engine.may_change(at(9))

@@ -167,3 +167,19 @@ def test_time_passes_while_a_broker_does_not_answer(worker: Worker, error: Excep
     worker.supervision.tick = lambda: told.append(True) or False  # type: ignore[func-returns-value]
     asyncio.run(worker._take_together({HERE: RUN, THERE: RUN}, worker._generation))
     assert len(told) == ticks
+
+
+def test_a_rebalance_ends_what_was_fetched_before_it(worker: Worker) -> None:
+    """Of a fetch that is being gathered nothing more is, once its partitions were taken away."""
+    gathered: list[TP] = []
+
+    async def put(partition: TP, records: list[Any]) -> None:
+        gathered.append(partition)
+        worker._generation += 1
+
+    async def events() -> Any:
+        yield SimpleNamespace(message=SimpleNamespace(value={HERE: RUN, THERE: RUN}))
+
+    worker._gathering.put = put  # type: ignore[method-assign]
+    asyncio.run(worker._supervise(SimpleNamespace(events=events)))
+    assert gathered == [HERE]

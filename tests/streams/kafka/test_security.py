@@ -32,7 +32,8 @@ from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import OTHER_PARTITIONS, TopicSettings, create, wanted
 from tests.databases import PostgresDatabases
 from tests.integration.program import started
-from tests.kafka import KafkaServer, NoBroker, why_none
+from tests.kafka import KafkaServer, NoBroker
+from tests.lacking import skip_without
 from tests.small_centre import RULEBOOK
 
 PASSWORDS = {"admin": "topmost-7391", "worker": "laborious-5582", "serve": "obliging-2240", "guest": "curious-9916"}
@@ -105,9 +106,7 @@ def secure(authority: Authority) -> Iterator[KafkaServer]:
     try:
         server = KafkaServer({**SECURE, **files}, scram=PASSWORDS)
     except NoBroker as reason:
-        if why_none() is None:
-            raise  # it could be started, were it not for its settings
-        pytest.skip(f"no Kafka can be started: {reason}")
+        skip_without(reason)
     kafka = signed_in(server, "admin")
     create(kafka, wanted(kafka, TopicSettings(partitions=2, replication=1)))
     with administrator(kafka) as admin:
