@@ -98,7 +98,7 @@ def test_probes_tell_a_worker_that_waits_from_one_that_stands_still(
     """In a rebalance, or just after a commit failed, a worker is alive but not ready; one whose loop stands is dead."""
     now = time.monotonic()
     seconds_ago = {name: now - seconds for name, seconds in changed.items()}
-    told = progress(worker(beat=now - ago, **seconds_ago), Pulses(KafkaSettings())).health()
+    told = progress(worker(beat=now - ago, worked=now, **seconds_ago), Pulses(KafkaSettings())).health()
     assert (told.alive, told.ready, told.partitions) == (alive, ready, [3])
 
 
