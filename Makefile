@@ -28,7 +28,8 @@ demo: $(INSTALLED) ## watch a simulated city being supervised live
 	$(RUN)/monitor demo
 
 test: check ## run every check and every test
-	$(RUN)/python -m pytest
+	@# Each process starts servers of its own, so that more of them than four cost more than they bring.
+	$(RUN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 stack: $(INSTALLED) ## watch workers on Kafka and PostgreSQL supervise a simulated city, without Docker
 	$(RUN)/python -m scripts.stack
