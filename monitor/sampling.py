@@ -157,5 +157,4 @@ def _conditions(connection: Connection, rule: str | None, of: Selection) -> list
 def sets_with(connection: Connection, source: str) -> list[str]:
     """Name the sets of sources of cases that a source is in."""
     streams = connection.execute(select(positions.c.stream)).scalars().all()
-    found = {each for stream in streams for each in judging.source_sets(connection, stream)}
-    return sorted(each for each in found if source in judging.split(each))
+    return [each for each in judging.source_sets(connection, streams) if source in judging.split(each)]

@@ -205,6 +205,6 @@ def transaction(shares: Sequence[Share]) -> Iterator[Together]:
             if share.upto is not None:
                 turn.position.next = max(turn.position.next, share.upto)
         together.write()
-        memories = [turn.memory() for turn in turns]
+        memories = together.memories()
     for engine, turn, memory in zip(engines, turns, memories, strict=True):
         engine.remember(turn, memory)

@@ -18,13 +18,13 @@ from monitor.ledger.packing import entries_of, unpack_assessment, unpack_written
 from monitor.ledger.positions import save_positions
 from monitor.ledger.schema import cases, journal
 from streams.admission import Admitted, Delivery, Outcome
-from streams.turn import Identity, Shared, Turn
+from streams.turn import Identity, Memory, Shared, Turn
 
 _COLUMNS: Final = (cases.c.case, cases.c.stream, cases.c.live, cases.c.assessment, cases.c.events)
 
 
 class Together:
-    """The turns of one transaction. `write` must be the last call."""
+    """The turns of one transaction: after everything else `write`, then `memories`."""
 
     def __init__(self, shared: Shared, turns: Sequence[Turn]) -> None:
         self.turns = turns
@@ -48,6 +48,7 @@ class Together:
         """
         horizon = min(turn.horizon for turn in self.turns)
         self._shared.ledger.vault.expire(self._connection, [turn.stream for turn in self.turns], horizon)
+        self._learn_what_is_due()
         causes: dict[str, dict[str, Cause]] = {turn.stream: {} for turn in self.turns}
         left = limit
         for turn in self.turns:
@@ -62,8 +63,14 @@ class Together:
         why = list(causes.values())
         for turn, standings, each in zip(self.turns, self._load(why), why, strict=True):
             turn.judge_again(standings, each)
-            turn.is_settled = left > 0
         return limit - left
+
+    def _learn_what_is_due(self) -> None:
+        """Read when cases change next with time alone, for the turns that do not know."""
+        unaware = [turn for turn in self.turns if turn.known_due is None]
+        read = judging.earliest_changes(self._connection, [turn.stream for turn in unaware])
+        for turn in unaware:
+            turn.known_due = read[turn.stream]
 
     def _to_reassess(self, limit: int) -> Iterator[tuple[str, str]]:
         """Find cases that were marked, or judged by an older rulebook, with their streams."""
@@ -88,6 +95,14 @@ class Together:
         for turn in turns:
             turn.settle_silences()
         save_positions(connection, {turn.stream: turn.moved() for turn in turns})
+
+    def memories(self) -> list[Memory]:
+        """Give what each turn leaves to be remembered, once everything is written."""
+        due = {turn.stream: turn.next_due() for turn in self.turns}
+        # Who does not know what is due needs to only when time passes again.
+        missed = [turn.stream for turn in self.turns if due[turn.stream] is None and turn.known_due is not None]
+        due |= judging.earliest_changes(self._connection, missed)
+        return [turn.memory(due[turn.stream]) for turn in self.turns]
 
     def _pass_on(self) -> None:
         """Bring to other streams what concerns them: passed on twice it is a duplicate, not passed on it is lost."""

@@ -79,7 +79,7 @@ class Turn:
         self.stream, self.position = stream, position
         self._assess, self.neighbours, self.elsewhere = assess, neighbours, Elsewhere(stream)
         self.changes_at: dict[str, datetime] = {}
-        self.known_due, self.is_settled = known_due, False
+        self.known_due = known_due
         self.horizon = position.horizon
         self.states, self._states_before = {code: replace(state) for code, state in states.items()}, states
         self.tail = JournalTail(stream, position.seq, position.chain_hash, journal_end)
@@ -142,7 +142,8 @@ class Turn:
     def due(self, limit: int) -> list[str]:
         """Name up to `limit` cases that time has changed."""
         due: list[str] = []
-        for sources, first in sorted((self.read_due() if self.known_due is None else self.known_due).items()):
+        assert self.known_due is not None, "what falls due is known before it is looked for"
+        for sources, first in sorted(self.known_due.items()):
             judged_at = self._judged_at(sources)
             if first > judged_at or len(due) >= limit:
                 continue
@@ -181,27 +182,23 @@ class Turn:
             state.live = True
             note_live(self._connection, self.stream, source)
 
-    def memory(self) -> Memory:
+    def memory(self, due: Mapping[str, datetime] | None) -> Memory:
         """Give what is known once the turn is written, to be remembered once it is committed."""
-        return Memory(self.position.version, self.states, self.rulebook, self.tail.end, self._next_due())
+        return Memory(self.position.version, self.states, self.rulebook, self.tail.end, due)
 
-    def _next_due(self) -> Mapping[str, datetime] | None:
-        """Tell when the first case of each source set changes next with time alone.
+    def next_due(self) -> Mapping[str, datetime] | None:
+        """Tell when the first case of each source set changes next with time alone, as far as it need not be read.
 
-        It is read where it is not known, and the turn has assessed all that was due; and where something would seem
-        to be due: the case that was to change first may be what the turn was about.
+        It need be where something would seem to be due: the case that was to change first may be what the turn was
+        about.
         """
         if self.known_due is None:
-            return self.read_due() if self.is_settled else None
+            return None
         changed = {
             sources: min(self.known_due.get(sources, instant), instant) for sources, instant in self.changes_at.items()
         }
         due = {**self.known_due, **changed}
-        return self.read_due() if judging.falls_due(due, self.states, self.rulebook, self.horizon) else due
-
-    def read_due(self) -> dict[str, datetime]:
-        """Read when the first case of each source set changes next with time alone, by what is written."""
-        return judging.earliest_changes(self._connection, self.stream)
+        return None if judging.falls_due(due, self.states, self.rulebook, self.horizon) else due
 
     @property
     def changed_states(self) -> dict[str, SourceState]:

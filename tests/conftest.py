@@ -18,6 +18,10 @@ pytest_plugins = ["pytester", "tests.skip_ban"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What is printed must not depend on the terminal that the tests were started from.
+for width in ("COLUMNS", "LINES"):
+    os.environ.pop(width, None)
+
 # No deadline per example: a busy machine is not a broken law. `ci` searches longer than one waits by hand.
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=125, deadline=None, print_blob=True)

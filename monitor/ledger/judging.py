@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import CTE, Connection, Integer, cast, func, select
+from sqlalchemy import CTE, Connection, Integer, Select, String, bindparam, cast, func, select
 
 from monitor.events import CONSOLE, TIME_MIN, Event, EventType
-from monitor.ledger.schema import cases, sources
+from monitor.ledger.schema import cases, positions, sources
 from monitor.ledger.upsert import upsert
 from monitor.rulebook.model import Rulebook, Source
 from monitor.verdict import JournalEntry
@@ -113,31 +113,49 @@ def imported_at(source_set: str, states: Mapping[str, SourceState]) -> datetime 
     return max((instant for instant in ended if instant is not None), default=None)
 
 
-def source_sets(connection: Connection, stream: str) -> list[str]:
-    """List the source sets that occur among a stream's cases."""
-    found = _source_sets(stream)
-    return sorted(connection.execute(select(found.c.source_set).where(found.c.source_set.is_not(None))).scalars())
+def source_sets(connection: Connection, streams: Collection[str]) -> list[str]:
+    """List the source sets that occur among the cases of streams."""
+    return sorted(set(connection.execute(_SOURCE_SETS, {"streams": sorted(streams)}).scalars()))
 
 
-def earliest_changes(connection: Connection, stream: str) -> dict[str, datetime]:
-    """Tell for each source set among a stream's cases when the first of them changes next with time alone."""
-    found = _source_sets(stream)
-    of_set = (cases.c.stream == stream) & (cases.c.source_set == found.c.source_set)
+def earliest_changes(connection: Connection, streams: Collection[str]) -> dict[str, dict[str, datetime]]:
+    """Tell for each stream, by source set, when the first of its cases changes next with time alone."""
+    found: dict[str, dict[str, datetime]] = {stream: {} for stream in streams}
+    if not found:
+        return found
+    for row in connection.execute(_EARLIEST_CHANGES, {"streams": sorted(streams)}):
+        if row.first is not None:
+            found[row.stream][row.source_set] = row.first
+    return found
+
+
+def _sets_of_streams() -> CTE:
+    """Skip along the index of each stream's cases from one source set to the next; the last row of each is null."""
+    sets, streams = cases.c.source_set, bindparam("streams", type_=String, expanding=True)
+    first = select(func.min(sets)).where(cases.c.stream == positions.c.stream).scalar_subquery()
+    known = select(positions.c.stream, first.label("source_set")).where(positions.c.stream.in_(streams))
+    found = known.cte(recursive=True)
+    after = select(func.min(sets)).where(cases.c.stream == found.c.stream, sets > found.c.source_set)
+    return found.union_all(select(found.c.stream, after.scalar_subquery()).where(found.c.source_set.is_not(None)))
+
+
+def _select_source_sets() -> Select[str]:
+    found = _sets_of_streams()
+    return select(found.c.source_set).where(found.c.source_set.is_not(None))
+
+
+def _select_earliest_changes() -> Select[str, str, datetime]:
+    found = _sets_of_streams()
+    of_set = (cases.c.stream == found.c.stream) & (cases.c.source_set == found.c.source_set)
     # Said expressly: SQLite would look at every case that changes no more, the closed ones, to find the least of it.
     changing = of_set & cases.c.next_change.is_not(None)
     first = select(func.min(cases.c.next_change)).where(changing).scalar_subquery()
-    query = select(found.c.source_set, first.label("first")).where(found.c.source_set.is_not(None))
-    return {row.source_set: row.first for row in connection.execute(query) if row.first is not None}
+    return select(found.c.stream, found.c.source_set, first.label("first")).where(found.c.source_set.is_not(None))
 
 
-def _source_sets(stream: str) -> CTE:
-    """Skip along the index of a stream's cases from one source set to the next; the last row is null."""
-    of_stream = cases.c.stream == stream
-    found = select(func.min(cases.c.source_set).label("source_set")).where(of_stream).cte(recursive=True)
-    after = (
-        select(func.min(cases.c.source_set)).where(of_stream, cases.c.source_set > found.c.source_set).scalar_subquery()
-    )
-    return found.union_all(select(after).where(found.c.source_set.is_not(None)))
+# Made once: to put such a statement together takes longer than to execute it.
+_SOURCE_SETS: Final = _select_source_sets()
+_EARLIEST_CHANGES: Final = _select_earliest_changes()
 
 
 def load_states(connection: Connection, stream: str) -> dict[str, SourceState]:

@@ -99,7 +99,7 @@ def overdue(ledger: Ledger, connection: Connection) -> list[str]:
     for stream, horizon in connection.execute(select(positions.c.stream, positions.c.horizon)).all():
         states = judging.load_states(connection, stream)
         rulebook = ledger.publications.history(connection, horizon).current.rulebook
-        for named in judging.source_sets(connection, stream):
+        for named in judging.source_sets(connection, [stream]):
             upto = judging.judged_at(named, states, rulebook, horizon)
             where = (cases.c.stream == stream) & (cases.c.source_set == named) & (cases.c.next_change <= upto)
             for case, stored in connection.execute(select(cases.c.case, cases.c.assessment).where(where)):
