@@ -112,8 +112,7 @@ class Engine:
 
     def hear_live(self, source: str, upto: int | None = None) -> None:
         """Learn that a source has delivered live to another stream."""
-        with self._turn(upto) as turn:
-            turn.hear_live(source)
+        process_together([Share(self, upto=upto, heard=[source])])
 
     def close(self) -> None:
         """Give the lease back, unless it is shared."""
@@ -148,12 +147,16 @@ class Engine:
 
 
 class Share(NamedTuple):
-    """What one engine is given in a transaction that several share: as to `Engine.process`; no horizon: as it was."""
+    """What one engine is given in a transaction that several share: as to `Engine.process`; no horizon: as it was.
+
+    `heard` are sources that have delivered live to another stream.
+    """
 
     engine: Engine
     batch: Sequence[Delivery] = ()
     horizon: datetime | None = None
     upto: int | None = None
+    heard: Sequence[str] = ()
 
 
 def process_together(shares: Sequence[Share]) -> list[list[Outcome]]:
@@ -199,6 +202,9 @@ def transaction(shares: Sequence[Share]) -> Iterator[Together]:
                 position = positions[share.engine.stream]
                 position.horizon = max(position.horizon, share.horizon.astimezone(UTC))
         turns = [each.begin(shared, positions[each.stream], read) for each in engines]
+        for share, turn in zip(shares, turns, strict=True):
+            for source in share.heard:
+                turn.hear_live(source)
         together = Together(shared, turns)
         yield together
         for share, turn in zip(shares, turns, strict=True):

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from monitor.ledger import judging, rejects, relays, texts
 from monitor.ledger.changes import Changes, Standing
 from monitor.ledger.findings import CHUNK, Cause
+from monitor.ledger.imports import note_live
 from monitor.ledger.journal import JournalTail
 from monitor.ledger.packing import entries_of, unpack_assessment, unpack_written
 from monitor.ledger.positions import save_positions
@@ -94,7 +95,16 @@ class Together:
         judging.save_states(connection, {turn.stream: turn.changed_states for turn in turns})
         for turn in turns:
             turn.settle_silences()
+        self._note_live()
         save_positions(connection, {turn.stream: turn.moved() for turn in turns})
+
+    def _note_live(self) -> None:
+        """Write down which sources the streams have heard to be live; last of all, for it keeps others waiting."""
+        heard: dict[str, list[str]] = defaultdict(list)
+        for turn in self.turns:
+            for source in turn.heard:
+                heard[source].append(turn.stream)
+        note_live(self._connection, heard)
 
     def memories(self) -> list[Memory]:
         """Give what each turn leaves to be remembered, once everything is written."""

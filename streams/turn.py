@@ -14,7 +14,7 @@ from monitor.ledger import apart, judging, rejects, relays
 from monitor.ledger.access import Ledger
 from monitor.ledger.changes import Changes, Standing
 from monitor.ledger.findings import Cause
-from monitor.ledger.imports import BEGIN, END, note_import, note_live
+from monitor.ledger.imports import BEGIN, END, note_import
 from monitor.ledger.journal import End, JournalTail
 from monitor.ledger.judging import SourceState
 from monitor.ledger.packing import written
@@ -50,7 +50,7 @@ Assess = Callable[[Iterable[JournalEntry], RulebookHistory, datetime], Assessmen
 
 
 class Shared:
-    """What the turns of one transaction share; `live`: sources that one of them has told the other streams of."""
+    """What the turns of one transaction share; `live`: sources of which the other streams know, or are told by one."""
 
     def __init__(self, ledger: Ledger, connection: Connection) -> None:
         self.ledger, self.connection = ledger, connection
@@ -86,6 +86,7 @@ class Turn:
         self.changes = Changes(stream, self.horizon, position.version + 1)
         self.rejects: list[dict[str, Any]] = []
         self.refusals: list[tuple[str, str, relays.RejectMessage]] = []
+        self.heard: list[str] = []
         self.texts: list[dict[str, Any]] = []
         self._judged_until: dict[str, datetime] = {}
 
@@ -180,7 +181,7 @@ class Turn:
         state = self._state(source)
         if not state.live:
             state.live = True
-            note_live(self._connection, self.stream, source)
+            self.heard.append(source)
 
     def memory(self, due: Mapping[str, datetime] | None) -> Memory:
         """Give what is known once the turn is written, to be remembered once it is committed."""
@@ -261,10 +262,10 @@ class Turn:
 
     def _is_live_first(self, source: str) -> bool:
         """Tell whether a source delivers live for the first time here, in any stream."""
-        if source in self._shared.live or judging.is_live_anywhere(self._connection, source):
+        if source in self._shared.live:
             return False
         self._shared.live.add(source)
-        return True
+        return not judging.is_live_anywhere(self._connection, source)
 
     def _belongs_elsewhere(self, standing: Standing) -> bool:
         """Tell whether a case is another stream's; one that this stream has is its own."""

@@ -1,5 +1,6 @@
 """What no event of a stream tells of a source, in the audit: imports of it, and that it is live in another stream."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -34,13 +35,15 @@ def imports_told(connection: Connection, stream: str) -> dict[str, ImportState]:
     return {line["source"]: msgspec.convert(line["state"], ImportState) for line in told if line["stream"] == stream}
 
 
-def note_live(connection: Connection, stream: str, source: str) -> None:
-    """Write down that a source delivered live to another stream, before it did to this one."""
-    audit.record(connection, audit.operator_account(), LIVE, f"source:{source}", {"stream": stream, "source": source})
+def note_live(connection: Connection, told: Mapping[str, Collection[str]]) -> None:
+    """Write down of sources that they deliver live, and which streams were told so before they heard it themselves."""
+    for source in sorted(told):
+        detail = {"source": source, "streams": sorted(told[source])}
+        audit.record(connection, audit.operator_account(), LIVE, f"source:{source}", detail)
 
 
 def told_live(connection: Connection, stream: str) -> set[str]:
     """Read which sources a stream was told to be live."""
     query = select(lines.c.detail).where(lines.c.act == LIVE)
     told = [msgspec.json.decode(detail) for detail in connection.execute(query).scalars()]
-    return {line["source"] for line in told if line["stream"] == stream}
+    return {line["source"] for line in told if stream in line["streams"]}

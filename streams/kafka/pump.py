@@ -123,13 +123,17 @@ class Pump:
         horizon = max(self.horizon, instant(max(record.timestamp for record in records)))
         batch: list[Delivery] = []
         words: list[Control] = []
+        heard: list[str] = []
         for record in records:
             word = control_of(record)
             if word is None:
                 batch.append(delivery(record))
-            else:
-                words.append(word)
-        return Step(self, batch, words, horizon, records[-1].offset + 1)
+                continue
+            words.append(word)
+            # Each partition may be told by several others, and hear what it knows.
+            if word is Control.LIVE and not self.engine.knows_live(source := said(record).source):
+                heard.append(source)
+        return Step(self, batch, words, heard, horizon, records[-1].offset + 1)
 
     def move(self, step: "Step", outcomes: Sequence[Outcome]) -> None:
         """Take note that a step was committed."""
@@ -152,17 +156,20 @@ class Pump:
                 events.append(record)
         self._commit(events)
 
-    def _is_order(self, record: Incoming) -> bool:
-        """Tell whether a record is a word to obey; others say no more than that their time has come."""
-        word = control_of(record)
-        return not (word is None or word is Control.PULSE or (word is Control.LIVE and self._is_old_news(record)))
+    @staticmethod
+    def _is_order(record: Incoming) -> bool:
+        """Tell whether a record is a word to obey where it stands, or to refuse.
 
-    def _is_old_news(self, record: Incoming) -> bool:
-        """Tell whether a word that a source is live changes nothing: each partition may be told by several others."""
+        That a source is live may as well be heard before the events around it.
+        """
+        word = control_of(record)
+        if word is not Control.LIVE:
+            return word in (Control.IMPORT_BEGIN, Control.IMPORT_END)
         try:
-            return self.engine.knows_live(said(record).source)
+            said(record)
         except msgspec.DecodeError:
-            return False
+            return True
+        return False
 
     def _commit(self, records: Sequence[Incoming]) -> None:
         """Give the engine what stands between two words to obey, in one transaction."""
@@ -193,8 +200,6 @@ class Pump:
                 self.engine.begin_import(told.source, upto)
             case Control.IMPORT_END:
                 self.engine.end_import(told.source, told.complete_until, upto)
-            case Control.LIVE:
-                self.engine.hear_live(told.source, upto)
         self.next, self.horizon = upto, max(self.horizon, instant(record.timestamp))
 
     def _refuse(self, record: Incoming) -> None:
@@ -208,18 +213,26 @@ class Pump:
 
 
 class Step(NamedTuple):
-    """What one partition has in a transaction: deliveries, words that say nothing, and how far it comes by them."""
+    """What one partition has in a transaction: deliveries, words, and how far it comes by them.
+
+    `heard` are the sources that the words say are live, and it did not know of.
+    """
 
     pump: Pump
     batch: Sequence[Delivery]
     words: Sequence[Control]
+    heard: Sequence[str]
     horizon: datetime
     upto: int
 
 
 def commit(steps: Sequence[Step], meters: WorkerMeters) -> None:
     """Give the engines what their partitions have, in one transaction. Raises what the engine raises."""
-    shares = [Share(step.pump.engine, step.batch, step.horizon, step.upto) for step in steps if step.batch]
+    shares = [
+        Share(step.pump.engine, step.batch, step.horizon, step.upto, step.heard)
+        for step in steps
+        if step.batch or step.heard
+    ]
     taken: dict[Engine, list[Outcome]] = {}
     if shares:
         with meters.batch(sum(len(share.batch) for share in shares)):

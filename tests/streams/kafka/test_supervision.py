@@ -12,8 +12,11 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from monitor.ledger import Ledger
+from monitor.ledger.audit import entries
 from monitor.ledger.deployment import Deployment, claim
+from monitor.ledger.imports import LIVE, told_live
 from monitor.ledger.schema import cases, positions
+from monitor.ledger.verify import verify
 from streams.engine import Engine
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.partitions import partition_of
@@ -176,6 +179,29 @@ def test_what_is_not_plain_is_taken_alone(office: Office) -> None:
     assert worker.take_together({0: office.log.records[1:], 1: other.records, 2: third.records}) == [0, 2]
     assert worker.take_together({0: office.log.records, 1: other.records}) == [1]
     assert [worker.position(each) for each in (0, 1, 2)] == [3, 1, 0]
+
+
+def test_that_sources_are_live_is_heard_together_with_the_events_around_it(office: Office) -> None:
+    """Words of that in several partitions cost no transaction of their own, and a source one line of the audit."""
+    worker, other = office.worker(partitions=3), ScriptedLog()
+    versions = select(positions.c.stream, positions.c.version)
+    for partition, log in enumerate((office.log, other)):
+        for source in ("files", "hall"):
+            log.append(control(Control.LIVE, "case-events", partition, Said(source)), at(0))
+        log.append(event("apply", f"case-of-{partition}"), at(0))
+    worker.take_over({0, 1}, {0: (0, 6), 1: (0, 3)})
+    with office.ledger.read() as connection:
+        before = {row.stream: row.version for row in connection.execute(versions)}
+    assert worker.take_together({0: office.log.records, 1: other.records}) == []
+    with office.ledger.read() as connection:
+        after = {row.stream: row.version for row in connection.execute(versions)}
+        told = [(line.object, line.detail["streams"]) for line in entries(connection, act=LIVE)]
+        live = {stream: told_live(connection, stream) for stream in after}
+    both = ["case-events/0", "case-events/1"]
+    assert after == {stream: version + 1 for stream, version in before.items()}
+    assert sorted(told) == [("source:files", both), ("source:hall", both)]
+    assert live == {stream: {"files", "hall"} for stream in both}
+    assert verify(office.ledger).difference is None
 
 
 def test_partition_taken_over_meanwhile_keeps_no_other_from_being_taken(office: Office) -> None:
