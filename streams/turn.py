@@ -14,7 +14,7 @@ from monitor.ledger import apart, judging, rejects, relays
 from monitor.ledger.access import Ledger
 from monitor.ledger.changes import Changes, Standing
 from monitor.ledger.findings import Cause
-from monitor.ledger.imports import BEGIN, END, note_import
+from monitor.ledger.imports import BEGIN, END, is_announced, note_import
 from monitor.ledger.journal import End, JournalTail
 from monitor.ledger.judging import SourceState
 from monitor.ledger.packing import written
@@ -237,7 +237,8 @@ class Turn:
         known = identity in seen[event.case]
         if not known and standing is not None and len(standing.entries) >= EVENTS_PER_CASE_MAX:
             return self._reject(delivery, EventError("case_full", "case", str(EVENTS_PER_CASE_MAX)), event)
-        was_live = state.live
+        # What was heard in this very turn may stand behind the event, and who said it may have failed midway.
+        was_live = state.live and event.source not in self.heard
         state.note(event, admitted.received_at, admitted.backfill)
         if self.neighbours is not None and not delivery.copy:
             if state.live and not was_live and self._is_live_first(event.source):
@@ -265,7 +266,7 @@ class Turn:
         if source in self._shared.live:
             return False
         self._shared.live.add(source)
-        return not judging.is_live_anywhere(self._connection, source)
+        return not is_announced(self._connection, source)
 
     def _belongs_elsewhere(self, standing: Standing) -> bool:
         """Tell whether a case is another stream's; one that this stream has is its own."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from monitor.ledger import audit
 from monitor.ledger.judging import SourceState
 from monitor.ledger.schema import audit as lines
+from monitor.ledger.schema import sources
 
 BEGIN, END, LIVE = "import.begin", "import.end", "source.live"
 
@@ -47,3 +48,15 @@ def told_live(connection: Connection, stream: str) -> set[str]:
     query = select(lines.c.detail).where(lines.c.act == LIVE)
     told = [msgspec.json.decode(detail) for detail in connection.execute(query).scalars()]
     return {line["source"] for line in told if stream in line["streams"]}
+
+
+def is_announced(connection: Connection, source: str) -> bool:
+    """Tell whether a stream has told all others that a source is live, as it does before it commits its first event.
+
+    One that only was told so proves nothing: who told it may have failed before it had reached the others.
+    """
+    live = select(sources.c.stream).where(sources.c.source == source, sources.c.live)
+    known = set(connection.execute(live).scalars())
+    query = select(lines.c.detail).where(lines.c.act == LIVE, lines.c.object == f"source:{source}")
+    told = [msgspec.json.decode(detail) for detail in connection.execute(query).scalars()] if known else []
+    return bool(known.difference(*(line["streams"] for line in told)))

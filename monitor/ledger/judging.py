@@ -200,12 +200,6 @@ def all_states(connection: Connection) -> dict[str, SourceState]:
     return states
 
 
-def is_live_anywhere(connection: Connection, source: str) -> bool:
-    """Tell whether a stream of the ledger has ever taken a live delivery of a source; it has told the others then."""
-    query = select(sources.c.stream).where(sources.c.source == source, sources.c.live).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def save_states(connection: Connection, states: Mapping[str, Mapping[str, SourceState]]) -> None:
     """Write the states of sources, by stream and code."""
     rows = [

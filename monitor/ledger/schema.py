@@ -25,8 +25,8 @@ from sqlalchemy import (
 from monitor.ledger.instants import InstantColumn
 from monitor.verdict import MEASURES
 
-SCHEMA_VERSION: Final = 3
-"""Counts up with every change of a table; a ledger of another version is refused, never guessed at."""
+SCHEMA_VERSION: Final = 4
+"""Counts up with every change of a table, or of what stands in one; a ledger of another version is refused, never guessed at."""
 
 metadata = MetaData()
 

@@ -55,14 +55,17 @@ class ScriptedLog:
 
 
 class Broker:
-    """Takes what is produced, unless it is `down`."""
+    """Takes what is produced, unless it is `down`; of a partition that has `lost` its leader the others' alone."""
 
     def __init__(self) -> None:
         self.taken: list[Outgoing] = []
         self.down = False
+        self.lost: int | None = None
 
     def deliver(self, records: Sequence[Outgoing]) -> None:
         """Keep records, or fail."""
         if self.down:
             raise Unsent("the broker is down")
-        self.taken += records
+        self.taken += [record for record in records if record.partition != self.lost]
+        if self.lost in {record.partition for record in records}:
+            raise Unsent(f"partition {self.lost} has no leader")

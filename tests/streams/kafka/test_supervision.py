@@ -20,6 +20,7 @@ from monitor.ledger.verify import verify
 from streams.engine import Engine
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.partitions import partition_of
+from streams.kafka.producing import Unsent
 from streams.kafka.records import Control, Said, control
 from streams.kafka.supervision import PositionLost, Supervision
 from tests.databases import ledger_url
@@ -202,6 +203,38 @@ def test_that_sources_are_live_is_heard_together_with_the_events_around_it(offic
     assert sorted(told) == [("source:files", both), ("source:hall", both)]
     assert live == {stream: {"files", "hall"} for stream in both}
     assert verify(office.ledger).difference is None
+
+
+@pytest.mark.parametrize("delivers", [True, False], ids=["delivers-too", "only-hears"])
+@pytest.mark.parametrize("together", [True, False], ids=["one-step", "two-steps"])
+def test_a_source_is_told_to_be_live_until_all_partitions_have_it(
+    office: Office, delivers: bool, together: bool
+) -> None:
+    """Who was told by one that failed midway does not count as one that has told all: the third hears it in the end."""
+    broker: Any = Broker()
+    deployment = replace(DEPLOYMENT, partitions=3)
+    first, second = (
+        Supervision(office.ledger, office.lease, broker, deployment, lambda: None, WorkerMeters()) for _ in range(2)
+    )
+    logs = {partition: ScriptedLog() for partition in (0, 1)}
+    for partition, log in logs.items():
+        home = next(name for name in map(str, count()) if partition_of(name, 3) == partition)
+        if partition == 0 or delivers:
+            log.append(event("apply", home), at(0))
+    first.take_over({0}, {0: (0, 1)})
+    second.take_over({1}, {1: (0, 1)})
+    broker.lost = 2
+    with pytest.raises(Unsent):
+        first.take(0, logs[0].records)
+    word = next(record for record in broker.taken if record.partition == 1)
+    logs[1].append(word, at(0))
+    broker.lost = None
+    if together:
+        assert second.take(1, logs[1].records)
+    else:
+        assert all(second.take(1, [record]) for record in logs[1].records)
+    assert first.take(0, logs[0].records)
+    assert 2 in {record.partition for record in broker.taken}
 
 
 def test_partition_taken_over_meanwhile_keeps_no_other_from_being_taken(office: Office) -> None:
