@@ -26,7 +26,7 @@ from monitor.ledger.instants import InstantColumn
 from monitor.verdict import MEASURES
 
 SCHEMA_VERSION: Final = 4
-"""Counts up with every change of a table, or of what stands in one; a ledger of another version is refused, never guessed at."""
+"""Counts up with every change of a table, or of what stands in one; a ledger of another version is refused."""
 
 metadata = MetaData()
 
