@@ -10,7 +10,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from monitor.ledger import LedgerError
 from streams.kafka.batching import FetchScheduler
 from streams.kafka.credentials import faust_credentials
-from streams.kafka.gaps import first_offset
+from streams.kafka.gaps import LogReader
 from streams.kafka.gathering import Gathering, in_transactions
 from streams.kafka.identity import TopicUnusable
 from streams.kafka.meters import WorkerMeters
@@ -60,7 +59,7 @@ class Worker:
     ) -> None:
         self.supervision, self.settings, self.meters = supervision, settings, meters
         self._confirm = confirm
-        self._first_offset = partial(first_offset, settings)
+        self._log_reader = LogReader(settings)
         self.app = _app(settings)
         self.on_owned: Callable[[list[int]], None] = lambda partitions: None
         self.beat = self.worked = time.monotonic()
@@ -152,19 +151,21 @@ class Worker:
 
     async def _is_gap(self, partition: TP, hole: Hole) -> bool:
         """Tell whether the log itself has nothing in a hole; else read it from there again."""
-        consumer: Any = self.app.consumer
-        begins = (await consumer.earliest_offsets(partition))[partition]
-        if begins > hole.next:
-            self._fail(PositionLost(partition.topic, partition.partition, hole.next, begins, hole.found + 1))
-        first = await asyncio.to_thread(self._first_offset, hole.partition, hole.next)
-        log.warning(
-            "records were not delivered", partition=hole.partition, offset=hole.next, found=hole.found, first=first
-        )
-        if first is not None:
-            # Also where records are missing: those read again may begin behind a gap of the log.
-            self.supervision.accept_gap(hole.partition, hole.next, first)
-        if first == hole.found:
+        stretch = await asyncio.to_thread(self._log_reader.read, hole.partition, hole.next)
+        if stretch.begins > hole.next:
+            self._fail(PositionLost(partition.topic, partition.partition, hole.next, stretch.begins, hole.found + 1))
+        # Also where records are missing: those read again may begin behind a gap of the log.
+        self.supervision.accept_gaps(hole.partition, stretch.gaps)
+        if stretch.first == hole.found:
             return True
+        log.warning(
+            "records were not delivered; they are read again",
+            partition=hole.partition,
+            offset=hole.next,
+            found=hole.found,
+            first=stretch.first,
+        )
+        consumer: Any = self.app.consumer
         self.meters.healed()
         await consumer.seek_wait({partition: hole.next})
         return False

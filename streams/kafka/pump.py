@@ -57,7 +57,7 @@ class Pump:
         self._meters, self._confirm = meters, confirm
         self._lag = DetectionLag(engine.ledger, meters.pipeline.detection_lag_seconds, engine.stream, engine.horizon)
         self._seen_hole: tuple[int, float] | None = None
-        self._gap: tuple[int, int] | None = None
+        self._gaps: Mapping[int, int] = {}
         self._ticked: tuple[datetime, int] = (TIME_MIN, 0)
 
     def take(self, records: Sequence[Incoming]) -> None:
@@ -73,18 +73,22 @@ class Pump:
 
     def is_plain(self, records: Sequence[Incoming]) -> bool:
         """Tell whether a run is what is awaited and holds no word to obey, so that it may be taken with others."""
-        return records[0].offset == self.next and not any(map(self._is_order, records))
+        return self._is_next(records[0].offset) and not any(map(self._is_order, records))
 
-    def accept_gap(self, expected: int, first: int) -> None:
-        """Take it that the first record of the log at or behind an offset is that one: there is none between."""
-        self._gap = (expected, first)
+    def accept_gaps(self, gaps: Mapping[int, int]) -> None:
+        """Take it that the log has no record between some offsets and the first one behind each."""
+        self._gaps = gaps
+
+    def _is_next(self, first: int) -> bool:
+        """Tell whether the log has nothing between what was read and an offset."""
+        return first == self.next or first == self._gaps.get(self.next)
 
     def _follows(self, first: int) -> bool:
         """Tell whether a run that begins at an offset may be taken; raises Hole where it may not yet.
 
         While a hole is read again, runs fetched earlier still come from behind it: they will come once more.
         """
-        if first == self.next or self._gap == (self.next, first):
+        if self._is_next(first):
             self._seen_hole = None
             return True
         now = time.monotonic()

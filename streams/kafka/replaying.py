@@ -146,7 +146,7 @@ class _Run:
             pump.take(records)
         except Hole as hole:
             # Read in one go by a consumer that nobody disturbs: what is not there was compacted, or is past retention.
-            pump.accept_gap(hole.next, hole.found)
+            pump.accept_gaps({hole.next: hole.found})
             pump.take(records)
 
 

@@ -128,11 +128,11 @@ class Supervision:
                 self._lose(fenced)
         return [partition for partition in owned if partition in self._pumps.keys() - plain]
 
-    def accept_gap(self, partition: int, expected: int, first: int) -> None:
-        """Take it that a partition's log has no record between an offset and the first one, if it is still owned."""
+    def accept_gaps(self, partition: int, gaps: Mapping[int, int]) -> None:
+        """Take it that a partition's log has no record between some offsets and others, if it is still owned."""
         pump = self._pumps.get(partition)
         if pump is not None:
-            pump.accept_gap(expected, first)
+            pump.accept_gaps(gaps)
 
     def tick(self) -> bool:
         """Let time pass in the partitions that it may change, one bounded step; tell whether there was one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from streams.kafka import app as module
 from streams.kafka.app import Worker
+from streams.kafka.gaps import Stretch
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.producing import Unsent
 from streams.kafka.pump import Hole
@@ -86,6 +88,53 @@ def test_a_partition_taken_away_while_it_is_asked_about_is_left(
     worker.supervision.take = in_turn(Hole(0, 3, 5))
     monkeypatch.setattr(worker, "_is_gap", is_gap)
     taken(worker)
+
+
+class AskedAboutAHole:
+    """A worker that lacks offset 3 and 4, what it is told about the log there, and what it does about it."""
+
+    def __init__(self, worker: Worker, monkeypatch: pytest.MonkeyPatch, stretch: Stretch) -> None:
+        self.accepted: dict[int, int] = {}
+        self.sought: list[dict[TP, int]] = []
+        self.ended: list[int] = []
+
+        async def seek_wait(positions: dict[TP, int]) -> None:
+            self.sought.append(positions)
+
+        def end(status: int) -> None:
+            self.ended.append(status)
+            raise SystemExit(status)
+
+        monkeypatch.setattr(worker._log_reader, "read", lambda partition, offset: stretch)
+        monkeypatch.setattr(type(worker.app), "consumer", SimpleNamespace(seek_wait=seek_wait))
+        monkeypatch.setattr(module.os, "_exit", end)
+        worker.supervision.accept_gaps = lambda partition, gaps: self.accepted.update(gaps)
+        worker.supervision.take = in_turn(Hole(0, 3, 5), True)
+        with suppress(SystemExit):
+            taken(worker)
+
+
+def test_gaps_of_the_log_are_stepped_over(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is given again with all gaps known that the log has from there on; nothing is read again."""
+    asked = AskedAboutAHole(worker, monkeypatch, Stretch(0, 3, (5, 6, 9)))
+    assert asked.accepted == {3: 5, 7: 9}
+    assert not asked.sought
+    assert not asked.ended
+
+
+@pytest.mark.parametrize("stretch", [Stretch(0, 3, (3, 4, 5)), Stretch(0, 3, (4, 5)), Stretch(0, 3, ())])
+def test_what_the_log_has_is_read_again(worker: Worker, monkeypatch: pytest.MonkeyPatch, stretch: Stretch) -> None:
+    """From where it is missing on, also where only some of it is there, or the broker does not have it yet."""
+    asked = AskedAboutAHole(worker, monkeypatch, stretch)
+    assert asked.sought == [{HERE: 3}]
+    assert not asked.ended
+
+
+def test_what_was_deleted_before_it_was_read_is_no_gap(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retention that was faster than the worker is for somebody to decide about: the worker ends."""
+    asked = AskedAboutAHole(worker, monkeypatch, Stretch(5, 3, (5, 6)))
+    assert asked.ended == [module.EXIT_UNUSABLE]
+    assert not asked.accepted
 
 
 def test_a_rebalance_ends_what_is_tried_again(worker: Worker) -> None:

@@ -18,6 +18,7 @@ from monitor.ledger.schema import journal, positions, rejects, sources
 from monitor.ledger.verify import verify
 from streams.engine import Delivery, Engine
 from streams.kafka import pump
+from streams.kafka.gaps import Stretch
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.neighbours import OtherPartitions
 from streams.kafka.producing import Unsent
@@ -169,10 +170,24 @@ def test_offsets_missing_in_the_log_are_stepped_over(station: Station) -> None:
     station.pump.take(station.log.records[:1])
     with pytest.raises(Hole) as hole:
         station.pump.take(station.log.records[1:])
-    station.pump.accept_gap(hole.value.next, hole.value.found)
+    station.pump.accept_gaps({hole.value.next: hole.value.found})
     station.pump.take(station.log.records[1:])
     assert station.journalled() == ["a-apply", "b-apply", "c-apply"]
     assert station.pump.next == station.log.end
+
+
+def test_gaps_are_asked_for_once(station: Station) -> None:
+    """Runs behind gaps that are known are taken like any others, and together with those of other partitions."""
+    for number in range(20):
+        station.log.append(event("apply", f"c{number}"), at(1), skip=1)
+    with pytest.raises(Hole) as hole:
+        station.pump.take(station.log.records[:1])
+    stretch = Stretch(0, hole.value.next, tuple(record.offset for record in station.log.records))
+    station.pump.accept_gaps(stretch.gaps)
+    for record in station.log.records:
+        assert station.pump.is_plain([record])
+        station.pump.take([record])
+    assert len(station.journalled()) == 20
 
 
 def test_what_is_read_again_may_begin_behind_a_gap(station: Station) -> None:
@@ -185,7 +200,7 @@ def test_what_is_read_again_may_begin_behind_a_gap(station: Station) -> None:
     with pytest.raises(Hole) as hole:
         station.pump.take(station.log.records[3:])
     again = station.log.since(hole.value.next)
-    station.pump.accept_gap(hole.value.next, again[0].offset)
+    station.pump.accept_gaps({hole.value.next: again[0].offset})
     station.pump.take(again)
     assert station.journalled() == ["a-apply", "b-apply", "c-apply", "d-apply"]
 
@@ -462,9 +477,10 @@ class Consumer:
         try:
             self._station.pump.take(run)
         except Hole as hole:
-            first = self._station.log.since(hole.next)[0].offset
-            self._station.pump.accept_gap(hole.next, first)
-            if first == hole.found:
+            offsets = tuple(record.offset for record in self._station.log.since(hole.next))
+            stretch = Stretch(0, hole.next, offsets[: self._draw.randrange(1, 5)])
+            self._station.pump.accept_gaps(stretch.gaps)
+            if stretch.first == hole.found:
                 self._station.pump.take(run)
             else:
                 self._position = hole.next
@@ -507,7 +523,7 @@ def _delivered_in_order(station: Station) -> str:
         try:
             station.pump.take([record])
         except Hole as hole:
-            station.pump.accept_gap(hole.next, hole.found)
+            station.pump.accept_gaps({hole.next: hole.found})
             station.pump.take([record])
     while station.pump.tick():
         pass
