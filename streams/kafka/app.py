@@ -152,6 +152,8 @@ class Worker:
     async def _is_gap(self, partition: TP, hole: Hole) -> bool:
         """Tell whether the log itself has nothing in a hole; else read it from there again."""
         stretch = await asyncio.to_thread(self._log_reader.read, hole.partition, hole.next)
+        if self.supervision.position(hole.partition) != hole.next:
+            return True  # taken away meanwhile; what was told of the log may be true no more
         if stretch.begins > hole.next:
             self._fail(PositionLost(partition.topic, partition.partition, hole.next, stretch.begins, hole.found + 1))
         # Also where records are missing: those read again may begin behind a gap of the log.

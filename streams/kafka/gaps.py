@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import OffsetOutOfRangeError
 
 from streams.kafka.connecting import CONNECT_SECONDS, connected
 from streams.kafka.settings import KafkaSettings
@@ -34,7 +35,7 @@ class Stretch(NamedTuple):
     def gaps(self) -> dict[int, int]:
         """Where an offset is awaited that has no record: that of the next record."""
         awaited = (self.asked, *(offset + 1 for offset in self.offsets))
-        return {each: offset for each, offset in zip(awaited, self.offsets, strict=False) if each != offset}
+        return {each: offset for each, offset in zip(awaited, self.offsets, strict=False) if each < offset}
 
 
 class LogReader:
@@ -56,7 +57,7 @@ class LogReader:
     def read(self, partition: int, offset: int) -> Stretch:
         """Read the log of a partition from an offset on, up to its end or some thousand records.
 
-        Where that offset is not in the log any more, its first records are what is found. Raises KafkaError.
+        Where that offset is not in the log any more, nothing is found: `begins` tells why. Raises KafkaError.
         """
         try:
             return self._read(TopicPartition(self._settings.topic, partition), offset)
@@ -77,21 +78,25 @@ class LogReader:
                 self._settings,
                 CONNECT_SECONDS,
                 enable_auto_commit=False,
-                auto_offset_reset="earliest",
+                auto_offset_reset="none",  # else it would read on elsewhere, which looks like a gap
                 max_poll_records=RECORDS_MAX,
                 max_partition_fetch_bytes=FETCH_BYTES_MAX,
                 request_timeout_ms=1000 * LOOK_SECONDS,
+                metadata_max_age_ms=1_000,  # a leader that moved meanwhile would be asked again and again
             )
         self._consumer.assign([place])
         self._consumer.seek(place, offset)
         end = self._consumer.end_offsets([place])[place]
-        offsets: tuple[int, ...] = ()
-        deadline = time.monotonic() + LOOK_SECONDS
-        while not offsets and self._position(place) < end and time.monotonic() < deadline:
-            offsets = tuple(record.offset for record in self._consumer.poll(timeout_ms=200).get(place, []))
+        try:
+            offsets = self._offsets(place, end)
+        except OffsetOutOfRangeError:
+            offsets = ()
         self._consumer.assign([])
         return Stretch(self._consumer.beginning_offsets([place])[place], offset, offsets)
 
-    def _position(self, place: TopicPartition) -> int:
-        position: int = self._consumer.position(place, timeout_ms=1000 * LOOK_SECONDS)
-        return position
+    def _offsets(self, place: TopicPartition, end: int) -> tuple[int, ...]:
+        deadline = time.monotonic() + LOOK_SECONDS
+        while self._consumer.position(place) < end and time.monotonic() < deadline:
+            if records := self._consumer.poll(timeout_ms=200).get(place):
+                return tuple(record.offset for record in records)
+        return ()

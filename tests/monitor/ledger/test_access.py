@@ -16,7 +16,7 @@ from sqlalchemy import func, select, text
 from monitor.keys import create_key, revoke_key
 from monitor.ledger import LeaseHeld, Ledger, LedgerError
 from monitor.ledger.lease import Holder
-from monitor.ledger.schema import cases, stats_units
+from monitor.ledger.schema import SCHEMA_VERSION, cases, stats_units
 from streams.engine import Share, transaction
 from tests.databases import ledger_url
 from tests.small_centre import RULEBOOK, at, delivered, event, opened_engine
@@ -36,7 +36,7 @@ def test_another_schema_version_is_refused(tmp_path: Path) -> None:
     """Tables of another version are never guessed at."""
     with Ledger.open(ledger_url(tmp_path)) as ledger, ledger.write() as connection:
         connection.execute(text("UPDATE meta SET value = '99' WHERE name = 'schema_version'"))
-    with pytest.raises(LedgerError, match="version 99, this program needs 3"):
+    with pytest.raises(LedgerError, match=f"version 99, this program needs {SCHEMA_VERSION}"):
         Ledger.open(ledger_url(tmp_path))
 
 

@@ -93,7 +93,7 @@ def test_a_partition_taken_away_while_it_is_asked_about_is_left(
 class AskedAboutAHole:
     """A worker that lacks offset 3 and 4, what it is told about the log there, and what it does about it."""
 
-    def __init__(self, worker: Worker, monkeypatch: pytest.MonkeyPatch, stretch: Stretch) -> None:
+    def __init__(self, worker: Worker, monkeypatch: pytest.MonkeyPatch, stretch: Stretch, position: int = 3) -> None:
         self.accepted: dict[int, int] = {}
         self.sought: list[dict[TP, int]] = []
         self.ended: list[int] = []
@@ -108,6 +108,7 @@ class AskedAboutAHole:
         monkeypatch.setattr(worker._log_reader, "read", lambda partition, offset: stretch)
         monkeypatch.setattr(type(worker.app), "consumer", SimpleNamespace(seek_wait=seek_wait))
         monkeypatch.setattr(module.os, "_exit", end)
+        worker.supervision.position = lambda partition: position
         worker.supervision.accept_gaps = lambda partition, gaps: self.accepted.update(gaps)
         worker.supervision.take = in_turn(Hole(0, 3, 5), True)
         with suppress(SystemExit):
@@ -135,6 +136,16 @@ def test_what_was_deleted_before_it_was_read_is_no_gap(worker: Worker, monkeypat
     asked = AskedAboutAHole(worker, monkeypatch, Stretch(5, 3, (5, 6)))
     assert asked.ended == [module.EXIT_UNUSABLE]
     assert not asked.accepted
+
+
+def test_what_was_told_about_a_partition_that_went_is_forgotten(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the broker took its time another worker had it, and retention passed what that one has read."""
+    asked = AskedAboutAHole(worker, monkeypatch, Stretch(5, 3, (5, 6)), position=6)
+    assert not asked.ended
+    assert not asked.accepted
+    assert not asked.sought
 
 
 def test_a_rebalance_ends_what_is_tried_again(worker: Worker) -> None:

@@ -37,7 +37,7 @@ def reader(kafka: KafkaBroker) -> Iterator[LogReader]:
 def test_a_stretch_names_its_gaps() -> None:
     """A gap is known by the offset awaited in front of it, the first one too."""
     assert Stretch(0, 3, (4, 5, 9)).gaps == {3: 4, 6: 9}
-    assert Stretch(0, 4, (4, 5)).gaps == {}
+    assert Stretch(0, 4, (4, 5)).gaps == Stretch(0, 4, (0, 1)).gaps == {}
     assert (Stretch(0, 4, ()).gaps, Stretch(0, 4, ()).first) == ({}, None)
 
 
@@ -67,8 +67,17 @@ def test_a_log_that_begins_later_says_so(reader: LogReader, kafka: KafkaBroker) 
     place = TopicPartition(reader._settings.topic, 0)
     with closing(kafka.admin()) as admin:
         admin.delete_records({place: 30})
-    stretch = reader.read(0, 2)
-    assert (stretch.begins, stretch.first) == (30, 30)
+    assert reader.read(0, 2) == Stretch(30, 2, ())
+    assert reader.read(0, 30).first == 30
+
+
+def test_an_offset_behind_the_log_is_not_looked_for_elsewhere(reader: LogReader) -> None:
+    """A log that is shorter than what was read of it, as a broker that lost records leaves it, has no gap there."""
+    assert reader.read(0, 1000) == Stretch(0, 1000, ())
+    consumer = reader._consumer
+    with pytest.MonkeyPatch.context() as patch:  # it is cut after its end was asked for
+        patch.setattr(consumer, "end_offsets", lambda places: dict.fromkeys(places, 2000))
+        assert reader.read(0, 1000) == Stretch(0, 1000, ())
 
 
 def test_after_an_error_it_connects_again(own_kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> None:
