@@ -5,9 +5,9 @@ each is a finding at once. When it was committed is what PostgreSQL says (`track
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -44,21 +44,28 @@ _EVENTS: Final = text(
 
 
 def measure(size: Size) -> dict[str, Any]:
-    """Let one worker supervise while events keep coming, at one pace after the other."""
-    return {f"at_{per_second}": _measured(per_second, size.live_seconds) for per_second in size.events_per_second}
+    """Let one worker supervise while events keep coming, at one pace after the other, and two at the last of them."""
+    found = {f"at_{per_second}": _measured(per_second, size.live_seconds) for per_second in size.events_per_second}
+    fastest = max(size.events_per_second)
+    return {**found, f"at_{fastest}_two_workers": _measured(fastest, size.live_seconds, workers=2)}
 
 
-def _measured(per_second: int, seconds: int) -> dict[str, Any]:
+def _measured(per_second: int, seconds: int, workers: int = 1) -> dict[str, Any]:
+    past = list(islice(in_time_order(simulated(PAST_DAYS)), int(per_second * (seconds + WARM_UP_SECONDS))))
     with broker() as settings, databases(True, "-c", "track_commit_timestamp=on") as known:
         topic.make(settings)
         with known["postgresql"]() as ledger:
-            with consuming(ledger, settings, "worker", simulated=False) as consumers:
+            with consuming(ledger, settings, "worker", workers, simulated=False) as consumers:
                 with topic.producing(settings, linger_ms=5) as produce:
                     pace = _Pace(per_second, seconds + WARM_UP_SECONDS)
-                    for event in _told(pace):
+                    for event in _told(pace, past):
                         produce(event)
-                _wait_until_journalled(ledger, consumers[0], pace.events)
-            return {**pace.described(), **_seconds(ledger, pace), "worker": described([consumers[0].account])}
+                _wait_until_journalled(ledger, consumers, pace.events)
+            return {
+                **pace.described(),
+                **_seconds(ledger, pace),
+                "worker": described([consumer.account for consumer in consumers]),
+            }
 
 
 class _Pace:
@@ -83,15 +90,14 @@ class _Pace:
         return {"events": self.events, "per_second": round(self.events / (self._ended - self._begun))}
 
 
-def _told(pace: _Pace) -> Iterator[Event]:
+def _told(pace: _Pace, past: Iterable[Event]) -> Iterator[Event]:
     """Yield what is told, each event the moment it is to be sent."""
-    past = in_time_order(simulated(PAST_DAYS))
-    kinds = cycle(items())
+    others, kinds = iter(past), cycle(items())
     while pace.goes_on():
         now = datetime.now(UTC)
         pace.events += 1
         if pace.events % LATE_EVERY:
-            yield replace(next(past), time=now, recorded=now)
+            yield replace(next(others), time=now, recorded=now)
             continue
         case = f"{_LATE}-{pace.events:07}"
         accepted = acceptance(case, next(kinds), now - timedelta(milliseconds=2), now - timedelta(milliseconds=1))
@@ -101,11 +107,12 @@ def _told(pace: _Pace) -> Iterator[Event]:
         yield replace(accepted, id=f"{case}-3", type=EventType.FINISH, time=now, recorded=now)
 
 
-def _wait_until_journalled(ledger: Ledger, consumer: Consumer, events: int) -> None:
+def _wait_until_journalled(ledger: Ledger, consumers: Sequence[Consumer], events: int) -> None:
     """Wait until every event produced stands in the ledger."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        consumer.confirm()
+        for consumer in consumers:
+            consumer.confirm()
         with ledger.read() as connection:
             found = connection.execute(select(func.count()).select_from(journal)).scalar_one()
         if found >= events:

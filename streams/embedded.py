@@ -245,7 +245,7 @@ class EngineThread:
             end = start + len(submission.deliveries)
             submission.answer.set_result(outcomes[start:end])
             start = end
-        self._measure_lag(arrivals(batch, outcomes))
+        self._measure(arrivals(batch, outcomes), self.horizon.received())
 
     def _tick(self) -> bool:
         """Re-assess a chunk of what has become due; tell whether there may be more."""
@@ -259,7 +259,7 @@ class EngineThread:
         except Unavailable:
             return False
         if assessed:
-            self._measure_lag({})
+            self._measure({}, self.horizon.received())
         return assessed > 0
 
     def _read_up_to(self) -> datetime:
@@ -273,13 +273,6 @@ class EngineThread:
             # A backfill says nothing of when it arrived; one must not hide who waits behind it.
             waiting = next((arrived for arrived in first if arrived is not None), now)
         return min(now, waiting)
-
-    def _measure_lag(self, received: Mapping[str, datetime]) -> None:
-        try:
-            self._measure(received, self.horizon.received())
-        except (OperationalError, InterfaceError) as error:
-            # The work itself is committed; only its measure is lost.
-            log.warning("the detection lag could not be measured", error=str(error))
 
     def _persist(self, act: Callable[[], T]) -> T:
         """Do one transaction, again and again while the database fails; Unavailable when stopping meanwhile."""

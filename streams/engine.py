@@ -16,6 +16,7 @@ from monitor.ledger.judging import SourceState
 from monitor.ledger.lease import Lease
 from monitor.ledger.positions import Position, lock_positions, take_over
 from streams.admission import Delivery, Outcome
+from streams.lag import Detected
 from streams.neighbours import Neighbours
 from streams.together import Together
 from streams.turn import Assess, Memory, Shared, Turn
@@ -37,7 +38,7 @@ class Engine:
 
     Alone in its ledger it takes the ledger's lease and holds it until `close`; raises LeaseHeld when another process
     writes. Given a `lease`, it is one of several that share it, and only fences whoever wrote its stream before;
-    `neighbours` are then the other streams. `found` tells whether the last transaction found a violation.
+    `neighbours` are then the other streams. `detected` is what the last transaction found.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Engine:
         self._owns_lease = lease is None
         self.lease = ledger.lease() if lease is None else lease
         self._memory: Memory | None = None
-        self.found = False
+        self.detected: Detected | None = None
         try:
             with ledger.write() as connection:
                 ledger.texts.confirm(connection)
@@ -143,7 +144,7 @@ class Engine:
     def remember(self, turn: Turn, memory: Memory) -> None:
         """Remember what was known at the end of a turn that is committed now."""
         self._memory = memory
-        self.next, self.horizon, self.found = turn.position.next, turn.position.horizon, turn.found
+        self.next, self.horizon, self.detected = turn.position.next, turn.position.horizon, turn.detected
 
 
 class Share(NamedTuple):

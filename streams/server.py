@@ -21,7 +21,7 @@ from streams.access import token_path, write_token
 from streams.application import Application
 from streams.embedded import STALL_SECONDS, EngineThread
 from streams.engine import Engine
-from streams.lag import DetectionLag
+from streams.lag import measure
 from streams.pipeline import Pipeline
 from streams.ticker import Horizon
 
@@ -88,8 +88,10 @@ class Embedded:
         engine = Engine(ledger)
         self.lease = engine.lease
         self.horizon = Horizon(ledger.horizon())
-        lag = DetectionLag(ledger, self.pipeline.detection_lag_seconds, engine.stream, engine.horizon)
-        self.thread = EngineThread(engine, self.horizon, self.pipeline, lag.measure)
+        lag = self.pipeline.detection_lag_seconds
+        self.thread = EngineThread(
+            engine, self.horizon, self.pipeline, lambda received, now: measure(lag, engine.detected, received, now)
+        )
         self.loading_percent: float | None = None
         self.stop_serving: Callable[[], None] = lambda: None
         self.token = write_token(ledger)

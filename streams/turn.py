@@ -23,6 +23,7 @@ from monitor.ledger.schema import cases
 from monitor.rulebook.model import Rulebook, RulebookHistory, RulebookVersion
 from monitor.verdict import Assessment, JournalEntry
 from streams.admission import Admitted, Delivery, Outcome, Refused, admit
+from streams.lag import Detected, Violation
 from streams.neighbours import Elsewhere, Neighbours
 
 EVENTS_PER_CASE_MAX: Final = 2_000
@@ -89,11 +90,12 @@ class Turn:
         self.heard: list[str] = []
         self.texts: list[dict[str, Any]] = []
         self._judged_until: dict[str, datetime] = {}
+        self._violations: list[Violation] = []
 
     @property
-    def found(self) -> bool:
-        """Tell whether somebody was found to have broken a rule who was not before."""
-        return self.changes.found
+    def detected(self) -> Detected | None:
+        """What was found in live cases that was not before; None: nothing."""
+        return Detected(self._violations, self.horizon, self._rulebooks.current) if self._violations else None
 
     @property
     def rulebook(self) -> Rulebook:
@@ -313,6 +315,13 @@ class Turn:
         assert after.case == standing.case, f"{standing.case} was assessed as {after.case}"
         quiet_until = None if standing.live else judging.imported_at(standing.source_set, self.states)
         self.changes.add(standing, after, cause, why, quiet_until)
+        if standing.live:
+            known_before = {finding.id for finding in before.findings} if before is not None else set()
+            self._violations += [
+                Violation(standing.case, finding.occurred_at, after.judged_at, standing.source_set)
+                for finding in after.findings
+                if finding.kind == "conduct" and finding.id not in known_before
+            ]
         if after.next_change is not None:
             known = self.changes_at.get(standing.source_set)
             self.changes_at[standing.source_set] = after.next_change if known is None else min(known, after.next_change)

@@ -80,11 +80,6 @@ class Changes:
         self.findings: list[FindingChange] = []
         self.statistics = Statistics()
 
-    @property
-    def found(self) -> bool:
-        """Tell whether somebody was found to have broken a rule who was not before."""
-        return any(change.old is None and change.finding.kind == "conduct" for change in self.findings)
-
     def add(
         self, standing: Standing, after: Assessment, cause: Cause, why: Mapping[str, Any], quiet_until: datetime | None
     ) -> None:

@@ -11,18 +11,14 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
-import structlog
 from msgspec.structs import replace
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from monitor.events import TIME_MIN, EventError
 from streams.engine import Delivery, Engine, Outcome, Share, process_together, tick_together
 from streams.kafka.meters import WorkerMeters
 from streams.kafka.records import Control, Incoming, control_of, delivery, instant, said
-from streams.lag import DetectionLag, arrivals
+from streams.lag import arrivals, measure
 from streams.ticker import utc_now
-
-log = structlog.get_logger(__name__)
 
 BATCH_RECORDS_MAX: Final = 2_000
 """One transaction's worth: half a second of work, so that neither ticks nor a rebalance are kept waiting long."""
@@ -55,7 +51,6 @@ class Pump:
         self.partition, self.engine = partition, engine
         self.next, self.horizon = engine.next, engine.horizon
         self._meters, self._confirm = meters, confirm
-        self._lag = DetectionLag(engine.ledger, meters.pipeline.detection_lag_seconds, engine.stream, engine.horizon)
         self._seen_hole: tuple[int, float] | None = None
         self._gaps: Mapping[int, int] = {}
         self._ticked: tuple[datetime, int] = (TIME_MIN, 0)
@@ -182,13 +177,7 @@ class Pump:
 
     def _measure(self, received: Mapping[str, datetime]) -> None:
         """Measure how soon what the last transaction found was found."""
-        if not self.engine.found:
-            return
-        try:
-            self._lag.measure(received, utc_now())
-        except (OperationalError, InterfaceError) as error:
-            # The work itself is committed; only its measure is lost.
-            log.warning("the detection lag could not be measured", partition=self.partition, error=str(error))
+        measure(self._meters.pipeline.detection_lag_seconds, self.engine.detected, received, utc_now())
 
     def _obey(self, record: Incoming) -> None:
         word, upto = control_of(record), record.offset + 1
