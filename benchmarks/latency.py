@@ -28,8 +28,8 @@ from streams.simulator import in_time_order
 
 STEP_SECONDS: Final = 0.01  # events that are due within it are sent together
 LATE_EVERY: Final = 50  # one in so many events finishes a case that is late
-WARM_UP_SECONDS: Final = 5.0
-"""Not counted: a worker that has just begun tells the others of each source, and has everything to learn yet."""
+WARM_UP_SECONDS: Final = 20.0
+"""Not counted: a worker that has just begun has everything to learn, and works off what came meanwhile only slowly."""
 PAST_DAYS: Final = 365  # more than is ever told
 
 _LATE: Final = "late"
