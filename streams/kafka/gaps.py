@@ -1,8 +1,7 @@
 """Whether offsets that were not delivered are missing in the log itself: asked of the broker, not inferred."""
 
 import time
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
@@ -47,12 +46,6 @@ class LogReader:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._consumer: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def read(self, partition: int, offset: int) -> Stretch:
         """Read the log of a partition from an offset on, up to its end or some thousand records.

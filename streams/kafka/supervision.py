@@ -129,10 +129,8 @@ class Supervision:
         return [partition for partition in owned if partition in self._pumps.keys() - plain]
 
     def accept_gaps(self, partition: int, gaps: Mapping[int, int]) -> None:
-        """Take it that a partition's log has no record between some offsets and others, if it is still owned."""
-        pump = self._pumps.get(partition)
-        if pump is not None:
-            pump.accept_gaps(gaps)
+        """Take it that the log of a partition that is owned has no record between some offsets and others."""
+        self._pumps[partition].accept_gaps(gaps)
 
     def tick(self) -> bool:
         """Let time pass in the partitions that it may change, one bounded step; tell whether there was one."""

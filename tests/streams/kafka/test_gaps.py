@@ -30,7 +30,7 @@ def reader(kafka: KafkaBroker) -> Iterator[LogReader]:
                 producer.abort_transaction()
             else:
                 producer.commit_transaction()
-    with LogReader(kafka.settings(topic=topic)) as opened:
+    with closing(LogReader(kafka.settings(topic=topic))) as opened:
         yield opened
 
 
@@ -87,7 +87,7 @@ def test_after_an_error_it_connects_again(own_kafka: KafkaServer, monkeypatch: p
         producer.send(topic, b"x", partition=0).get(10)
     monkeypatch.setattr(gaps, "LOOK_SECONDS", 2.0)
     monkeypatch.setattr(gaps, "CONNECT_SECONDS", 2.0)
-    with LogReader(own_kafka.broker.settings(topic=topic)) as reader:
+    with closing(LogReader(own_kafka.broker.settings(topic=topic))) as reader:
         assert reader.read(0, 0).first == 0
         own_kafka.kill()
         for _ in range(2):
